@@ -1,0 +1,52 @@
+import { assert } from './assert.ts'
+
+declare const keyBrand: unique symbol
+
+/**
+ * Order-preserving bytes, held as a binary string: one char per byte, so that `<` is memcmp, a key is a Map key
+ * as it stands, and nobody can change it. Layout: 4 bytes storage id (big endian), then the columns' key encoding.
+ */
+export type Key = string & { readonly [keyBrand]: true }
+
+/** Half open: start is in it, end is not. */
+export interface KeyRange {
+  readonly start: Key
+  readonly end: Key
+}
+
+export const keyBytesMax = 1_900
+/** Sorts after every key. */
+export const keyEnd = '\xff\xff\xff\xff\xff' as Key
+export const keyStart = '' as Key
+
+/** The first four bytes of every key of one table, index or catalog relation. Ids from 1 to 2^32 - 2. */
+export function storagePrefix(storageId: number): Key {
+  assert(Number.isInteger(storageId) && storageId >= 0 && storageId < 0xffffffff, 'a storage id is a 32-bit number')
+  return String.fromCharCode(storageId >>> 24, (storageId >>> 16) & 0xff, (storageId >>> 8) & 0xff, storageId & 0xff) as Key
+}
+
+export function storageIdOf(key: Key): number {
+  return key.charCodeAt(0) * 0x1000000 + ((key.charCodeAt(1) << 16) | (key.charCodeAt(2) << 8) | key.charCodeAt(3))
+}
+
+/** The smallest key above every key that starts with `prefix`. */
+export function prefixEnd(prefix: Key): Key {
+  for (let i = prefix.length - 1; i >= 0; i--) {
+    const byte = prefix.charCodeAt(i)
+    if (byte < 0xff) return (prefix.slice(0, i) + String.fromCharCode(byte + 1)) as Key
+  }
+  return keyEnd
+}
+
+export function prefixRange(prefix: Key): KeyRange {
+  return { start: prefix, end: prefixEnd(prefix) }
+}
+
+/** The smallest key above `key`. */
+export function keyAfter(key: Key): Key {
+  return `${key}\0` as Key
+}
+
+export function contains(range: KeyRange, key: Key): boolean {
+  return key >= range.start && key < range.end
+}

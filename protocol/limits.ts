@@ -1,0 +1,14 @@
+/** Every bound that more than one room knows, with its unit in its name. */
+export const identifierBytesMax = 63
+/** A message body after authentication. PostgreSQL allows 1 GiB - 1; ours is what one statement may need. */
+export const messageBytesMax = 1_073_741_823
+/** A message body before authentication. */
+export const startupBytesMax = 10_000
+/** Versions older than this may be vacuumed: reads below it fail with "snapshot too old". */
+export const versionHorizonMicros = 5 * 60 * 1_000_000
+/** One transaction's write set, `--transaction-bytes-max`. */
+export const transactionBytesDefault = 1_073_741_824
+/** One row or index entry. */
+export const rowBytesMax = 64 * 1_024 * 1_024
+/** The payload of one journal message; larger records go in chunks (rule 19). */
+export const journalMessageBytesMax = 1_000_000

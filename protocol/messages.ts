@@ -1,0 +1,184 @@
+import type { Epoch, MapVersion, Oid, Owner, Partition, Sequence, TransactionId, Vector } from './ids.ts'
+import type { Key, KeyRange } from './key.ts'
+import type { Predicate, StorageAggregate } from './predicate.ts'
+import type { Tau } from './time.ts'
+import type { Value } from './values/value.ts'
+
+/** Every message carries the sender's clock (microseconds since the Unix epoch): the highest wall-clock reading it knows. */
+export interface Stamped {
+  readonly clock: number
+}
+
+/* ---------------------------------------------------------------- writes and records (commit-protocol.md, "What the journal holds") */
+
+/**
+ * How a key takes part (rule 4). X insert, delete, update of a key column, FOR UPDATE, entry of a unique index; N other update;
+ * S FOR KEY SHARE, foreign-key parent; R key or range read by SERIALIZABLE, catalog version used, row whose index entry is written
+ * without writing the row. E: entered and not checked (entry of a non-unique index, catalog change marker).
+ */
+export type Mode = 'X' | 'N' | 'S' | 'R' | 'E'
+
+export type WriteOperation = 'create' | 'update' | 'delete'
+
+/** One key's new state. A delete carries no post-image: its version is a tombstone. */
+export interface Write {
+  readonly key: Key
+  readonly operation: WriteOperation
+  readonly mode: Mode
+  readonly postImage: Uint8Array | undefined
+}
+
+/** A key (or scanned range) that must not have changed, and is not written. */
+export type Check = { readonly key: Key; readonly mode: Mode } | { readonly range: KeyRange; readonly mode: 'R' }
+
+export interface CommittedTransaction {
+  readonly id: TransactionId
+  readonly tauStart: Tau
+  readonly writes: readonly Write[]
+  readonly checks: readonly Check[]
+  /** W3C trace context of the committing statement, or ''. */
+  readonly traceparent: string
+}
+
+export interface RecordHead {
+  readonly partition: Partition
+  readonly epoch: Epoch
+  readonly owner: Owner
+  readonly mapVersion: MapVersion
+  readonly tau: Tau
+  readonly horizon: Tau
+  /** Hash of the record before, 16 bytes as a binary string; '' in the first. */
+  readonly prevHash: string
+}
+
+/** One entry of a journal: only decisions (commit-protocol.md). All transactions of a record share its tau. */
+export type JournalRecord = RecordHead &
+  (
+    | { readonly kind: 'epoch'; readonly ranges: readonly KeyRange[] }
+    | { readonly kind: 'commit'; readonly transactions: readonly CommittedTransaction[] }
+    | { readonly kind: 'heartbeat'; readonly released: boolean }
+    | { readonly kind: 'seal'; readonly range: KeyRange; readonly to: Partition }
+    | { readonly kind: 'open'; readonly range: KeyRange; readonly from: Partition; readonly floor: Tau }
+  )
+
+/* ---------------------------------------------------------------- begin (rule 12) and commit (rules 4-7) */
+
+export interface BeginRequest extends Stamped {
+  readonly kind: 'begin'
+}
+/** tau and n are those of the last acknowledged record, read after the request was taken. */
+export interface BeginAnswer extends Stamped {
+  readonly tau: Tau
+  readonly sequence: Sequence
+  readonly mapVersion: MapVersion
+}
+
+export interface ClosedRequest extends Stamped {
+  readonly kind: 'closed'
+  readonly at: Tau
+}
+/** Every record with tau <= `at` has a sequence <= `sequence` (rule 13). */
+export interface ClosedAnswer extends Stamped {
+  readonly sequence: Sequence
+}
+
+export interface CommitRequest extends Stamped {
+  readonly kind: 'commit'
+  readonly id: TransactionId
+  readonly tauStart: Tau
+  /** In no record above this tau (rule 4: an id is decided once). */
+  readonly until: Tau
+  readonly writes: readonly Write[]
+  readonly checks: readonly Check[]
+  readonly traceparent: string
+}
+
+/** The one answer an id ever gets. `atLeast`: the tau from which a retry would pass. */
+export type Verdict =
+  | { readonly kind: 'commit'; readonly tauCommit: Tau }
+  | { readonly kind: 'conflict'; readonly key: Key; readonly mode: Mode; readonly atLeast: Tau }
+  | { readonly kind: 'tooOld'; readonly atLeast: Tau }
+  /** Not decided and not in any record: the partition cannot take it (53100 disk full, 57P01 draining, 54000 too large). */
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+
+export type CommitAnswer = Stamped & { readonly verdict: Verdict }
+
+/** Rule 7: what became of `id`? */
+export interface OutcomeRequest extends Stamped {
+  readonly kind: 'outcome'
+  readonly id: TransactionId
+  readonly tauStart: Tau
+}
+export type Outcome =
+  | { readonly kind: 'committed'; readonly tauCommit: Tau }
+  | { readonly kind: 'aborted' }
+  | { readonly kind: 'unknown' }
+
+/* ---------------------------------------------------------------- reading (rule 14) */
+
+export interface GetRequest extends Stamped {
+  readonly kind: 'get'
+  readonly tauStart: Tau
+  readonly vector: Vector
+  readonly key: Key
+}
+/** `tau` is the version's tauCommit: it tells a cached catalog apart. Undefined: no such row at tauStart. */
+export type GetAnswer = { readonly postImage: Uint8Array; readonly tau: Tau } | undefined
+
+/** How the stored row is laid out: what projection, predicate and aggregate need to decode a column. */
+export interface RowLayout {
+  readonly types: readonly Oid[]
+  /** What a row written before the column existed reads as. */
+  readonly missing: readonly Value[]
+}
+
+export interface ScanRequest extends Stamped {
+  readonly kind: 'scan'
+  readonly tauStart: Tau
+  readonly vector: Vector
+  readonly range: KeyRange
+  readonly reverse: boolean
+  /** Rows returned in this answer at most; the answer's `resume` says where to go on. */
+  readonly rowsMax: number
+  readonly bytesMax: number
+  readonly layout?: RowLayout
+  readonly filter?: Predicate
+  /** Keys that the reader's own write set covers: skipped, the reader merges its own versions. Ascending. */
+  readonly skip?: readonly Key[]
+  readonly aggregates?: readonly StorageAggregate[]
+}
+export interface ScanAnswer {
+  readonly keys: readonly Key[]
+  readonly rows: readonly Uint8Array[]
+  /** Keys looked at, rows that failed the filter included. */
+  readonly keysRead: number
+  /** Where the next request starts (forward) or ends (reverse); undefined when the range is exhausted. */
+  readonly resume: Key | undefined
+  readonly aggregates?: readonly Value[]
+}
+
+/* ---------------------------------------------------------------- journal to storage */
+
+/** One record's post-images for one shard, in the journal's order. Empty when the record has none: the position still moves. */
+export interface PostImages {
+  readonly partition: Partition
+  readonly sequence: Sequence
+  readonly tau: Tau
+  /** Highest tau closed by this record: the version horizon may follow it. */
+  readonly writes: readonly Write[]
+  readonly traceparents: readonly string[]
+}
+
+/* ---------------------------------------------------------------- who says what to whom */
+
+/** Requests by addressee: the question's kind decides the answer's type. */
+export interface AdjudicatorRequests {
+  begin: { ask: BeginRequest; answer: BeginAnswer }
+  closed: { ask: ClosedRequest; answer: ClosedAnswer }
+  commit: { ask: CommitRequest; answer: CommitAnswer }
+  outcome: { ask: OutcomeRequest; answer: Outcome }
+}
+export interface StorageRequests {
+  get: { ask: GetRequest; answer: GetAnswer }
+  scan: { ask: ScanRequest; answer: ScanAnswer }
+}

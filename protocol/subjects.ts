@@ -1,0 +1,15 @@
+import type { Epoch, Partition } from './ids.ts'
+
+/** Where a message goes. On the embedded bus a map key, on NATS a subject. */
+export const subjects = {
+  /** Any query processor: a queue group. */
+  queryProcessor: 'taudb.query-processor',
+  /** The owner of a partition; never a queue group: the epoch is part of the address. */
+  adjudicator: (p: Partition, e: Epoch): string => `taudb.adjudicator.${p}.${e}`,
+  /** Who owns the partition now? Any adjudicator that knows answers. */
+  ownership: (p: Partition): string => `taudb.ownership.${p}`,
+  /** The replicas of a shard. */
+  storage: (shard: number): string => `taudb.storage.${shard}`,
+  /** Post-images on their way to a shard. */
+  postImages: (shard: number): string => `taudb.post-images.${shard}`,
+} as const
