@@ -1,0 +1,248 @@
+import { transactionBytesDefault } from '../protocol/limits.ts'
+
+/** Everything a person may say about a running taudb. Sizes in bytes, times in milliseconds. */
+export interface Config {
+  readonly host: string
+  readonly port: number
+  /** The data directory; undefined keeps everything in memory (`--ephemeral`). */
+  readonly data: string | undefined
+  readonly transactionBytesMax: number
+  readonly connectionsMax: number
+  readonly tlsCert: string | undefined
+  readonly tlsKey: string | undefined
+}
+
+export const configDefaults: Config = {
+  host: '127.0.0.1',
+  port: 5432,
+  data: './taudb-data',
+  transactionBytesMax: transactionBytesDefault,
+  connectionsMax: 10_000,
+  tlsCert: undefined,
+  tlsKey: undefined,
+}
+
+/** What is wrong with the words on the command line, in one line with the way out. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+interface Option {
+  readonly name: string
+  /** What stands behind it in `--help`; undefined for a switch. */
+  readonly value: string | undefined
+  readonly help: string
+  readonly apply: (config: Config, value: string, from: string) => Config
+}
+
+const options: readonly Option[] = [
+  {
+    name: 'port',
+    value: 'PORT',
+    help: `TCP port to listen on; 0 picks a free one (default ${configDefaults.port})`,
+    apply: (config, value, from) => ({ ...config, port: wholeNumber(value, from, 0, 65_535) }),
+  },
+  {
+    name: 'host',
+    value: 'HOST',
+    help: `loopback address to listen on (default ${configDefaults.host})`,
+    apply: (config, value, from) => ({ ...config, host: loopback(value, from) }),
+  },
+  {
+    name: 'data',
+    value: 'DIR',
+    help: `data directory, created when missing (default ${configDefaults.data})`,
+    apply: (config, value, from) => {
+      if (value === '') throw new ConfigError(`${from}: a directory is needed, for example ${configDefaults.data}`)
+      return { ...config, data: value }
+    },
+  },
+  {
+    name: 'ephemeral',
+    value: undefined,
+    help: 'keep everything in memory and nothing on disk, for tests',
+    apply: (config, value, from) => (truth(value, from) ? { ...config, data: undefined } : config),
+  },
+  {
+    name: 'transaction-bytes-max',
+    value: 'BYTES',
+    help: 'what one transaction may write, as 1073741824, 512MB or 1GB (default 1GB)',
+    apply: (config, value, from) => ({ ...config, transactionBytesMax: bytes(value, from) }),
+  },
+  {
+    name: 'connections-max',
+    value: 'N',
+    help: `client connections at a time (default ${configDefaults.connectionsMax})`,
+    apply: (config, value, from) => ({ ...config, connectionsMax: wholeNumber(value, from, 1, 1_000_000) }),
+  },
+  {
+    name: 'tls-cert',
+    value: 'FILE',
+    help: 'PEM certificate chain: clients may then use TLS (needs --tls-key)',
+    apply: (config, value) => ({ ...config, tlsCert: value }),
+  },
+  {
+    name: 'tls-key',
+    value: 'FILE',
+    help: 'PEM private key of --tls-cert',
+    apply: (config, value) => ({ ...config, tlsKey: value }),
+  },
+]
+
+export type Command =
+  | { readonly kind: 'start'; readonly config: Config }
+  | { readonly kind: 'journal'; readonly action: 'dump' | 'verify'; readonly data: string }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' }
+
+const commands = ['start', 'journal'] as const
+const journalActions = ['dump', 'verify'] as const
+
+/**
+ * Command line and environment to a command. The command line wins over the environment, both over the defaults.
+ * Throws ConfigError with one line that names the nearest valid word.
+ */
+export function readCommand(words: readonly string[], environment: Readonly<Record<string, string | undefined>>): Command {
+  if (words.includes('--help') || words.includes('-h')) return { kind: 'help' }
+  if (words.includes('--version') || words.includes('-V')) return { kind: 'version' }
+  const { names, given } = split(words)
+  const config = configure(given, environment)
+  const [command = 'start', ...rest] = names
+  if (command === 'start') {
+    if (rest.length > 0) throw new ConfigError(`unexpected "${rest[0]}" behind "start"; see taudb --help`)
+    return { kind: 'start', config }
+  }
+  if (command === 'journal') {
+    const [action, ...more] = rest
+    if (action !== 'dump' && action !== 'verify') {
+      throw new ConfigError(
+        `taudb journal ${action ?? ''}: say "journal dump" or "journal verify"${nearest(action ?? '', journalActions)}`,
+      )
+    }
+    if (more.length > 0) throw new ConfigError(`unexpected "${more[0]}" behind "journal ${action}"; see taudb --help`)
+    if (config.data === undefined) throw new ConfigError('an ephemeral database has no journal on disk: use --data DIR')
+    return { kind: 'journal', action, data: config.data }
+  }
+  throw new ConfigError(`unknown command "${command}"${nearest(command, commands)}; see taudb --help`)
+}
+
+function split(words: readonly string[]): { names: string[]; given: Map<Option, string> } {
+  const names: string[] = []
+  const given = new Map<Option, string>()
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as string
+    if (!word.startsWith('-') || word === '-') {
+      names.push(word)
+      continue
+    }
+    const equals = word.indexOf('=')
+    const flag = equals < 0 ? word : word.slice(0, equals)
+    const option = options.find(({ name }) => flag === `--${name}`)
+    if (option === undefined) {
+      const known = [...options.map(({ name }) => `--${name}`), '--help', '--version']
+      throw new ConfigError(`unknown option ${flag}${nearest(flag, known)}; see taudb --help`)
+    }
+    if (given.has(option)) throw new ConfigError(`${flag} is given twice`)
+    if (equals >= 0) given.set(option, word.slice(equals + 1))
+    else if (option.value === undefined) given.set(option, 'true')
+    else {
+      const value = words[++i]
+      if (value === undefined || value.startsWith('--')) throw new ConfigError(`${flag} needs a value: ${flag} ${option.value}`)
+      given.set(option, value)
+    }
+  }
+  return { names, given }
+}
+
+function configure(given: ReadonlyMap<Option, string>, environment: Readonly<Record<string, string | undefined>>): Config {
+  let config = configDefaults
+  for (const option of options) {
+    const variable = variableOf(option.name)
+    const fromCommandLine = given.get(option)
+    if (fromCommandLine !== undefined) config = option.apply(config, fromCommandLine, `--${option.name}`)
+    else if (environment[variable] !== undefined) config = option.apply(config, environment[variable], variable)
+  }
+  if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
+    throw new ConfigError('--tls-cert and --tls-key go together')
+  }
+  return config
+}
+
+const variableOf = (name: string): string => `TAUDB_${name.toUpperCase().replaceAll('-', '_')}`
+
+function wholeNumber(value: string, from: string, min: number, max: number): number {
+  const n = Number(value)
+  if (!/^\d+$/.test(value) || n < min || n > max) {
+    throw new ConfigError(`${from}: "${value}" is not a whole number from ${min} to ${max}`)
+  }
+  return n
+}
+
+const units: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 }
+
+function bytes(value: string, from: string): number {
+  const [, digits, unit] = /^(\d+)\s*([KMG]?B)?$/i.exec(value) ?? []
+  const scale = units[(unit ?? '').toUpperCase()]
+  const size = Number(digits) * (scale ?? Number.NaN)
+  if (!(size >= 2 ** 16 && size <= 2 ** 36))
+    throw new ConfigError(`${from}: "${value}" is not a size from 64KB to 64GB, such as 512MB`)
+  return size
+}
+
+function truth(value: string, from: string): boolean {
+  if (['true', '1', 'yes', 'on', ''].includes(value.toLowerCase())) return true
+  if (['false', '0', 'no', 'off'].includes(value.toLowerCase())) return false
+  throw new ConfigError(`${from}: "${value}" is neither true nor false`)
+}
+
+function loopback(value: string, from: string): string {
+  if (value === 'localhost' || value === '::1' || /^127(\.\d{1,3}){3}$/.test(value)) return value
+  throw new ConfigError(
+    `${from}: "${value}" is not a loopback address, and others are refused until taudb can authenticate clients; use 127.0.0.1, ::1 or localhost`,
+  )
+}
+
+/** `; did you mean X?` for a near miss, else the list of what there is. */
+function nearest(word: string, known: readonly string[]): string {
+  let best: string | undefined
+  let least = Math.max(2, Math.floor(word.length / 3)) + 1
+  for (const candidate of known) {
+    const distance = editDistance(word, candidate)
+    if (distance < least) [best, least] = [candidate, distance]
+  }
+  return best === undefined ? `; there are ${known.join(', ')}` : `; did you mean ${best}?`
+}
+
+function editDistance(a: string, b: string): number {
+  let above = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (above[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      row.push(Math.min(swap, (above[j] as number) + 1, (row[j - 1] as number) + 1))
+    }
+    above = row
+  }
+  return above[b.length] as number
+}
+
+export function helpText(): string {
+  const lines = options.map(({ name, value, help }) => {
+    const flag = `--${name}${value === undefined ? '' : ` ${value}`}`
+    return `  ${flag.padEnd(32)}${help}\n  ${''.padEnd(32)}also ${variableOf(name)}`
+  })
+  return `taudb: a PostgreSQL-compatible distributed SQL database
+
+Usage:
+  taudb [start] [options]          run the database
+  taudb journal dump [--data DIR]  print every record of the journal
+  taudb journal verify [--data DIR]  check the journal against the invariants of the commit protocol
+
+Options:
+${lines.join('\n')}
+  ${'--help'.padEnd(32)}this text
+  ${'--version'.padEnd(32)}the version
+
+Connect with: psql "postgres://postgres@127.0.0.1:5432/postgres"
+`
+}
