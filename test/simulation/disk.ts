@@ -1,0 +1,225 @@
+import type { FileHandle, Files } from '../../bus/world.ts'
+import type { Kernel } from './kernel.ts'
+import type { SeededRandom } from './random.ts'
+
+interface PendingWrite {
+  readonly position: number
+  readonly bytes: Buffer
+}
+
+interface SimulatedFile {
+  /** What a crash leaves for certain. */
+  durable: Buffer
+  /** What readers see. */
+  visible: Buffer
+  pending: PendingWrite[]
+  /** The directory entry itself has been synced. */
+  entryDurable: boolean
+}
+
+/** What the fault plan says about one disk. Probabilities per operation. */
+export interface DiskFaults {
+  syncFails: number
+  syncSlow: number
+  /** Bytes the disk holds; Infinity while no fault is on. */
+  bytesMax: number
+}
+
+class DiskError extends Error {
+  readonly code: string
+
+  constructor(code: string, path: string) {
+    super(`${code}: ${path}`)
+    this.code = code
+  }
+}
+
+/**
+ * A disk that survives its process. A crash keeps what was synced, and of each later write nothing, all, or a torn part, drawn one by one.
+ * Content and directory entries are synced apart, as on a real file system.
+ */
+export class SimulatedDisk {
+  readonly faults: DiskFaults = { syncFails: 0, syncSlow: 0, bytesMax: Number.POSITIVE_INFINITY }
+  private readonly files = new Map<string, SimulatedFile>()
+  private removed: { path: string; file: SimulatedFile }[] = []
+  private readonly directories = new Set<string>()
+  private readonly kernel: Kernel
+  private readonly name: string
+  private readonly random: SeededRandom
+
+  constructor(kernel: Kernel, name: string) {
+    this.kernel = kernel
+    this.name = name
+    this.random = kernel.random(`disk ${name}`)
+  }
+
+  crash(): void {
+    for (const { path, file } of this.removed) {
+      if (!this.files.has(path) && this.random.chance(0.5)) this.files.set(path, file)
+    }
+    this.removed = []
+    for (const [path, file] of this.files) {
+      if (!file.entryDurable && this.random.chance(0.5)) {
+        this.files.delete(path)
+        this.kernel.count('fault lost file')
+        continue
+      }
+      file.entryDurable = true
+      for (const write of file.pending) {
+        const draw = this.random.fraction()
+        if (draw < 0.4) {
+          this.kernel.count('fault lost write')
+          continue
+        }
+        const kept = draw < 0.7 ? write.bytes : write.bytes.subarray(0, this.random.integer(write.bytes.length + 1))
+        if (kept.length < write.bytes.length) this.kernel.count('fault torn write')
+        file.durable = withBytes(file.durable, kept, write.position)
+      }
+      file.pending = []
+      file.visible = Buffer.from(file.durable)
+    }
+  }
+
+  /** Flips one bit of what is durable: R9, corruption is detected and never served. Answers false where there is nothing to flip. */
+  flipBit(path: string, at: number, bit = 0): boolean {
+    const file = this.files.get(path)
+    if (file === undefined || at >= file.durable.length) return false
+    file.durable[at] = (file.durable[at] as number) ^ (1 << bit)
+    file.visible[at] = file.durable[at] as number
+    this.kernel.count('fault bit flip')
+    return true
+  }
+
+  paths(): readonly string[] {
+    return [...this.files.keys()]
+  }
+
+  sizeOf(path: string): number {
+    return this.files.get(path)?.visible.length ?? 0
+  }
+
+  bytesUsed(): number {
+    let bytes = 0
+    for (const file of this.files.values()) bytes += file.visible.length
+    return bytes
+  }
+
+  /** The disk as one incarnation of a process sees it; `alive` turns false when that incarnation dies. */
+  attach(alive: () => boolean): Files {
+    const mustExist = (path: string): SimulatedFile => {
+      const file = this.files.get(path)
+      if (file === undefined) throw new DiskError('ENOENT', path)
+      return file
+    }
+    return {
+      open: (path, mode) => {
+        let file = this.files.get(path)
+        if (file === undefined) {
+          if (mode === 'read') throw new DiskError('ENOENT', path)
+          file = { durable: Buffer.alloc(0), visible: Buffer.alloc(0), pending: [], entryDurable: false }
+          this.files.set(path, file)
+        } else if (mode === 'create') {
+          file.visible = Buffer.alloc(0)
+          file.durable = Buffer.alloc(0)
+          file.pending = []
+        }
+        return this.handle(path, file, alive)
+      },
+      read: (path) => Buffer.from(mustExist(path).visible),
+      replace: async (path, bytes) => {
+        this.room(path, bytes.length)
+        await this.wait('disk replace')
+        if (!alive()) return never()
+        const content = Buffer.from(bytes)
+        this.files.set(path, { durable: content, visible: Buffer.from(content), pending: [], entryDurable: true })
+      },
+      list: (path) => {
+        const prefix = path.endsWith('/') ? path : `${path}/`
+        const names = new Set<string>()
+        for (const file of [...this.files.keys(), ...this.directories]) {
+          if (file.startsWith(prefix)) names.add(file.slice(prefix.length).split('/')[0] as string)
+        }
+        return [...names].sort()
+      },
+      exists: (path) => this.files.has(path) || this.directories.has(path),
+      makeDirectory: (path) => void this.directories.add(path),
+      remove: (path) => {
+        const file = mustExist(path)
+        this.files.delete(path)
+        this.removed.push({ path, file })
+      },
+      bytesFree: () => Math.max(0, Math.min(this.faults.bytesMax, 1e12) - this.bytesUsed()),
+      syncDirectory: (path) => {
+        for (const [name, file] of this.files) if (name.startsWith(`${path}/`)) file.entryDurable = true
+        this.removed = this.removed.filter((entry) => !entry.path.startsWith(`${path}/`))
+      },
+    }
+  }
+
+  private handle(path: string, file: SimulatedFile, alive: () => boolean): FileHandle {
+    const disk = this
+    return {
+      get size() {
+        return file.visible.length
+      },
+      writeAt(bytes, position) {
+        if (!alive()) return
+        disk.room(path, Math.max(0, position + bytes.length - file.visible.length))
+        const copy = Buffer.from(bytes)
+        file.visible = withBytes(file.visible, copy, position)
+        file.pending.push({ position, bytes: copy })
+      },
+      readAt: (position, length) => Buffer.from(file.visible.subarray(position, position + length)),
+      truncate(size) {
+        if (!alive()) return
+        if (size > file.visible.length) disk.room(path, size - file.visible.length)
+        file.visible = resized(file.visible, size)
+        file.durable = resized(file.durable, Math.min(size, file.durable.length))
+        file.pending = file.pending.filter(({ position }) => position < size)
+      },
+      async sync() {
+        const writes = file.pending.length
+        await disk.wait('disk sync')
+        if (!alive()) return never()
+        if (disk.random.chance(disk.faults.syncFails)) {
+          disk.kernel.count('fault sync failed')
+          throw new DiskError('EIO', path)
+        }
+        for (const write of file.pending.splice(0, writes)) file.durable = withBytes(file.durable, write.bytes, write.position)
+        if (file.durable.length < file.visible.length && file.pending.length === 0) file.durable = Buffer.from(file.visible)
+      },
+      close() {},
+    }
+  }
+
+  private room(path: string, more: number): void {
+    if (more > 0 && this.bytesUsed() + more > this.faults.bytesMax) {
+      this.kernel.count('fault disk full')
+      throw new DiskError('ENOSPC', path)
+    }
+  }
+
+  private wait(kind: string): Promise<void> {
+    let delay = 50 + this.random.integer(400)
+    if (this.random.chance(this.faults.syncSlow)) {
+      this.kernel.count('fault slow sync')
+      delay += this.random.integer(500_000)
+    }
+    return new Promise((resolve) => this.kernel.after(delay, `${kind} ${this.name}`, resolve))
+  }
+}
+
+/** What a dead process waits for never comes. */
+const never = <T>(): Promise<T> => new Promise<T>(() => {})
+
+function withBytes(into: Buffer, bytes: Buffer, position: number): Buffer {
+  const target = position + bytes.length > into.length ? resized(into, position + bytes.length) : into
+  bytes.copy(target, position)
+  return target
+}
+
+function resized(bytes: Buffer, size: number): Buffer {
+  const result = Buffer.alloc(size)
+  bytes.copy(result, 0, 0, Math.min(size, bytes.length))
+  return result
+}
