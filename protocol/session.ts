@@ -90,6 +90,11 @@ export interface QuerySession {
   closeStatement(name: string): void
   closePortal(name: string): void
   sync(): void | Promise<void>
+  /**
+   * A message that the frontend could not read (08P01, 22021) or refuses (FunctionCall): as if the error had been raised inside it.
+   * Written to the output, aborts the transaction, skips up to Sync; ignored where the session skips already.
+   */
+  reject(error: SqlError): void | Promise<void>
   /** Accepted while COPY FROM STDIN runs, ignored otherwise. A promise asks the frontend to read no more until it settles. */
   copyData(bytes: Buffer): void | Promise<void>
   copyDone(): void | Promise<void>
