@@ -28,9 +28,19 @@ interface Wasm {
   UTF8ToString(pointer: number): string
   stringToUTF8(text: string, pointer: number, bytes: number): void
 }
-type Factory = (options: {
-  instantiateWasm(imports: WebAssembly.Imports, receive: (instance: WebAssembly.Instance) => void): unknown
-}) => unknown
+interface Options {
+  instantiateWasm(imports: object, receive: (instance: object) => void): unknown
+}
+type Factory = (options: Options) => unknown
+
+/** The part of WebAssembly's JavaScript interface that we use; its types come with a browser's library only. */
+const { WebAssembly } = globalThis as unknown as {
+  readonly WebAssembly: {
+    readonly Module: new (bytes: Uint8Array) => object
+    readonly Instance: new (module: object, imports: object) => { readonly exports: object }
+    readonly RuntimeError: new () => Error
+  }
+}
 
 // The package's own wrapper holds one instance for good; we must be able to replace it. The .wasm file is part of the program, so it is
 // read here and not through the world.
@@ -41,8 +51,8 @@ let wasm = freshInstance()
 
 /** Synchronous: emscripten fills the options object in before its promise settles. */
 function freshInstance(): Wasm {
-  const options = {
-    instantiateWasm(imports: WebAssembly.Imports, receive: (instance: WebAssembly.Instance) => void): unknown {
+  const options: Options = {
+    instantiateWasm(imports, receive) {
       const instance = new WebAssembly.Instance(compiled, imports)
       receive(instance)
       return instance.exports
