@@ -23,7 +23,7 @@ export type Expr =
   | { readonly kind: 'wholeRow'; readonly type: TypeRef; readonly relation: RelationId; readonly columns: readonly number[] }
   /**
    * A function or operator, by its pg_proc entry. Strict functions answer NULL for a NULL argument without being called.
-   * `variadic`: the last arguments are gathered into one array.
+   * The arguments of a variadic parameter have been gathered into one array, those of VARIADIC "any" have not.
    */
   | {
       readonly kind: 'call'
@@ -32,6 +32,8 @@ export type Expr =
       readonly arguments: readonly Expr[]
       readonly at: Position
       readonly returnsSet: boolean
+      /** The last argument is an array given with VARIADIC to a parameter of type "any" (concat, format ...). */
+      readonly variadic?: boolean
     }
   | { readonly kind: 'and' | 'or'; readonly type: TypeRef; readonly arguments: readonly Expr[] }
   | { readonly kind: 'not'; readonly type: TypeRef; readonly argument: Expr }
@@ -81,6 +83,8 @@ export type Expr =
       readonly left: readonly Expr[]
       readonly right: readonly Expr[]
     }
+  /** A field of a row value, from 0: `(row).f`, the columns of a multi-column SET. */
+  | { readonly kind: 'field'; readonly type: TypeRef; readonly argument: Expr; readonly field: number }
   | { readonly kind: 'subscript'; readonly type: TypeRef; readonly argument: Expr; readonly index: Expr }
   | {
       readonly kind: 'slice'

@@ -6,6 +6,8 @@ import type { Value } from '../../../../protocol/values/value.ts'
 export interface TypeRef {
   readonly oid: Oid
   readonly typmod: Typmod
+  /** Of a row value (record) the fields, where they are known. */
+  readonly fields?: readonly { readonly name: string; readonly type: TypeRef }[]
 }
 
 /** An expression kept in the catalog (DEFAULT, CHECK, view body): the raw parse tree, names qualified when it was stored. */
