@@ -29,7 +29,7 @@ function importsOf(file: string): Import[] {
 
 const targetOf = (file: string, from: string): string => normalize(join(dirname(file), from))
 
-const ports = /^bus\/(bus|world|log)\.ts$/
+const ports = /^bus\/(bus|world|log|sockets)\.ts$/
 const wholes = /^actors\/[^/]+\.ts$/
 const sql = 'actors/query-processor/sql'
 

@@ -1,0 +1,313 @@
+// One client's connection from accept to close: start-up, TLS, authentication; what is said then is the conversation's business.
+// From: bus/sockets (bytes). To: query-processor.statement, through extended-query.
+// Invariant: nothing reaches a query session before its client was let in, and every session that was opened is closed once.
+
+import { createActor, setup } from 'xstate'
+import type { ServerSocket, TlsCredentials } from '../../bus/sockets.ts'
+import type { World } from '../../bus/world.ts'
+import { unreachable } from '../../protocol/assert.ts'
+import { SqlError } from '../../protocol/errors.ts'
+import { type BackendSink, BackendWriter, type OutputBuffer } from '../../protocol/pg/backend-messages.ts'
+import { FrontendParser, protocolViolation, type StartupPacket } from '../../protocol/pg/frontend-messages.ts'
+import type { QueryProcessorPort } from '../../protocol/session.ts'
+import { authenticate, type Client, cancelSecretBytes, readStartupMessage } from './authenticate.ts'
+import { machineClock } from './clock.ts'
+import { type Connection, Conversation } from './extended-query.ts'
+
+/** A client that has not been let in after this long is let go. */
+const loginMsMax = 10_000
+/** How long a closing connection waits for its client to read and its session to end what it does. */
+const closeMsMax = 5_000
+/** A session writes on while fewer bytes than this wait for the operating system. */
+const waitingBytesMax = 262_144
+
+const tlsYes = Buffer.from('S')
+const no = Buffer.from('N')
+export const applicationProtocol = 'postgresql'
+
+/** The connection's life. It keeps no data: whoever drives it acts on the states. */
+const sessionMachine = setup({
+  types: {
+    events: {} as { type: 'secure' } | { type: 'secured' } | { type: 'admitted' } | { type: 'end' } | { type: 'released' },
+  },
+  delays: { login: loginMsMax, close: closeMsMax },
+}).createMachine({
+  id: 'session',
+  initial: 'login',
+  states: {
+    login: {
+      initial: 'startup',
+      after: { login: 'closed' },
+      states: {
+        startup: { on: { secure: 'securing' } },
+        securing: { on: { secured: 'startup' } },
+      },
+      on: { admitted: 'serving', end: 'closing', released: 'closed' },
+    },
+    serving: { on: { end: 'closing', released: 'closed' } },
+    closing: { after: { close: 'closed' }, on: { released: 'closed' } },
+    closed: { type: 'final' },
+  },
+})
+
+/** What a session needs of the frontend it belongs to. */
+export interface SessionHost {
+  readonly world: World
+  readonly queryProcessor: QueryProcessorPort
+  readonly output: OutputBuffer
+  readonly tls: TlsCredentials | undefined
+  /** Throws the FATAL SqlError for why no one is let in now; returns the backend id. */
+  admit(session: ClientSession): number
+  cancel(backendId: number, secret: Buffer): void
+  leave(session: ClientSession): void
+  /** A bug of ours that a client met. */
+  bug(error: unknown): void
+}
+
+export class ClientSession implements BackendSink, Connection {
+  /** 0 until the client was let in. */
+  backendId = 0
+  /** Allows its bearer to cancel; a binary string. */
+  secret = ''
+  private readonly host: SessionHost
+  private readonly socket: ServerSocket
+  private readonly parser = new FrontendParser()
+  private readonly writer: BackendWriter
+  private readonly life
+  private conversation: Conversation | undefined
+  private encrypted = false
+  private tlsAsked = false
+  private gssAsked = false
+  private socketClosed = false
+  private shuttingDown: SqlError | undefined
+
+  constructor(host: SessionHost, socket: ServerSocket) {
+    this.host = host
+    this.socket = socket
+    this.writer = new BackendWriter(host.output, this, this.copyBegan)
+    this.life = createActor(sessionMachine, { clock: machineClock(host.world.clock) })
+    this.life.subscribe({
+      next: ({ value }) => {
+        if (value === 'closing') this.close()
+        else if (value === 'closed') this.destroy()
+      },
+      error: (error) => host.bug(error),
+    })
+    this.life.start()
+    socket.open({
+      bytes: (buffer, end) => this.received(buffer, end),
+      ended: () => this.ended(),
+      closed: () => this.gone(),
+    })
+  }
+
+  // --- login
+
+  private received(buffer: Buffer, end: number): void {
+    if (this.conversation !== undefined) {
+      this.conversation.received(buffer, end)
+      return
+    }
+    this.parser.feed(buffer, 0, end)
+    this.login()
+    this.parser.release()
+  }
+
+  private login(): void {
+    try {
+      while (this.life.getSnapshot().matches({ login: 'startup' })) {
+        const packet = this.parser.nextStartup()
+        if (packet === undefined) return
+        this.startup(packet)
+      }
+    } catch (error) {
+      this.broken(error)
+    }
+  }
+
+  private startup(packet: StartupPacket): void {
+    switch (packet.type) {
+      case 'sslRequest':
+        if (this.tlsAsked || this.encrypted) throw protocolViolation('received a second SSLRequest')
+        this.tlsAsked = true
+        if (this.host.tls === undefined) this.socket.send(no)
+        else this.negotiatedTls(this.host.tls)
+        return
+      case 'gssEncRequest':
+        if (this.gssAsked) throw protocolViolation('received a second GSSENCRequest')
+        this.gssAsked = true
+        this.socket.send(no)
+        return
+      case 'tlsHello':
+        if (this.encrypted || this.tlsAsked || this.host.tls === undefined) {
+          this.life.send({ type: 'released' })
+          return
+        }
+        void this.secure(this.host.tls, this.parser.takeUnread(), true)
+        return
+      case 'cancel':
+        this.host.cancel(packet.backendId, packet.secret)
+        this.life.send({ type: 'end' })
+        return
+      case 'startup':
+        this.admit(readStartupMessage(packet))
+        return
+      default:
+        unreachable(packet)
+    }
+  }
+
+  private negotiatedTls(tls: TlsCredentials): void {
+    if (this.parser.unread > 0) {
+      // Plain bytes behind the request were put there by somebody in the middle, to be taken for encrypted ones (CVE-2021-23214).
+      this.life.send({ type: 'released' })
+      return
+    }
+    this.socket.send(tlsYes)
+    void this.secure(tls, Buffer.alloc(0), false)
+  }
+
+  private async secure(tls: TlsCredentials, received: Buffer, direct: boolean): Promise<void> {
+    this.life.send({ type: 'secure' })
+    try {
+      const protocol = await this.socket.secure(tls, received)
+      // Without ALPN a direct handshake could be another protocol's, turned on us (ALPACA).
+      if (direct && protocol !== applicationProtocol) throw new Error('direct TLS needs the application protocol "postgresql"')
+    } catch {
+      this.life.send({ type: 'released' })
+      return
+    }
+    this.encrypted = true
+    this.life.send({ type: 'secured' })
+    this.login()
+  }
+
+  private admit(client: Client): void {
+    const { host, writer, socket } = this
+    if (client.negotiate !== undefined) writer.negotiateProtocolVersion(client.protocol, client.negotiate)
+    authenticate(client, socket.clientAddress, this.encrypted)
+    this.backendId = host.admit(this)
+    this.secret = host.world.random('cancel-keys').bytes(cancelSecretBytes(client.protocol))
+    const session = host.queryProcessor.openSession({
+      user: client.user,
+      database: client.database,
+      parameters: client.parameters,
+      backendId: this.backendId,
+      clientAddress: socket.clientAddress,
+      output: writer,
+      terminate: (error) => this.terminate(error),
+    })
+    this.conversation = new Conversation(this.parser, writer, session, this)
+    writer.authenticationOk()
+    for (const [name, value] of session.reportedParameters()) writer.parameterStatus(name, value)
+    writer.backendKeyData(this.backendId, this.secret)
+    writer.readyForQuery('I')
+    this.life.send({ type: 'admitted' })
+    this.conversation.run()
+  }
+
+  // --- what the frontend asks
+
+  cancel(): void {
+    this.conversation?.cancel()
+  }
+
+  /** Ends with `error` as soon as no transaction is open. */
+  shutDown(error: SqlError): void {
+    this.shuttingDown = error
+    if (this.conversation === undefined || this.conversation.idle) this.terminate(error)
+  }
+
+  /** Ends now, with a last word to the client. */
+  terminate(error: SqlError): void {
+    if (!this.open) return
+    this.writer.abandonMessage()
+    this.writer.error(error.with({ severity: 'FATAL' }))
+    this.writer.flush()
+    this.life.send({ type: 'end' })
+  }
+
+  private get open(): boolean {
+    const snapshot = this.life.getSnapshot()
+    return snapshot.matches('login') || snapshot.matches('serving')
+  }
+
+  // --- Connection
+
+  pauseReading(): void {
+    this.socket.pause()
+  }
+
+  resumeReading(): void {
+    this.socket.resume()
+  }
+
+  finished(): void {
+    this.writer.flush()
+    this.life.send({ type: 'end' })
+  }
+
+  broken(error: unknown): void {
+    if (error instanceof SqlError) {
+      this.terminate(error)
+      return
+    }
+    this.host.bug(error)
+    const message = error instanceof Error ? error.message : String(error)
+    this.terminate(new SqlError('XX000', `internal error: ${message}`))
+  }
+
+  rested(): void {
+    if (this.shuttingDown !== undefined) this.terminate(this.shuttingDown)
+  }
+
+  // --- BackendSink
+
+  send(bytes: Buffer): boolean {
+    return this.socket.send(bytes)
+  }
+
+  drain(): Promise<void> | undefined {
+    return this.socket.waitingBytes > waitingBytesMax ? this.socket.drained() : undefined
+  }
+
+  /** The session is ready for copy data when the call that said so has returned. */
+  private readonly copyBegan = (): void => {
+    queueMicrotask(() => this.conversation?.run())
+  }
+
+  // --- closing
+
+  private ended(): void {
+    if (this.conversation !== undefined) this.conversation.ended()
+    else this.life.send({ type: 'end' })
+  }
+
+  private close(): void {
+    this.conversation?.stop()
+    this.socket.end()
+  }
+
+  /** The socket is closed, by whomever. */
+  private gone(): void {
+    this.socketClosed = true
+    this.conversation?.stop()
+    this.life.send({ type: this.conversation === undefined ? 'released' : 'end' })
+    this.release()
+  }
+
+  released(): void {
+    this.release()
+  }
+
+  private release(): void {
+    if (this.socketClosed && (this.conversation === undefined || this.conversation.closed)) this.life.send({ type: 'released' })
+  }
+
+  private destroy(): void {
+    this.conversation?.closeSession()
+    this.writer.discard()
+    this.socket.destroy()
+    this.host.leave(this)
+  }
+}
