@@ -1,4 +1,5 @@
 import { SqlError, unsupported } from '../errors.ts'
+import { isSpace } from './space.ts'
 
 export interface ArrayLiteral {
   /** null = an unquoted NULL. */
@@ -41,10 +42,6 @@ const malformed = (text: string, detail: string): SqlError =>
 
 const tooManyDimensions = (count: number): SqlError =>
   new SqlError('54000', `number of array dimensions (${count}) exceeds the maximum allowed (${dimensionsMax})`)
-
-function isSpace(code: number): boolean {
-  return code === 32 || (code >= 9 && code <= 13)
-}
 
 function skipSpace(text: string, from: number): number {
   let at = from

@@ -11,6 +11,7 @@ import type { Numeric } from './numeric.ts'
  * | boolean | boolean |
  * | int2 int4 oid regclass regtype ... | number |
  * | int8, timestamp, timestamptz (microseconds since 2000-01-01, int8 extremes = infinity) | bigint |
+ * | timetz (packed, see time.ts) | bigint |
  * | float4 float8 | number |
  * | numeric | Numeric |
  * | text varchar char(n) name json uuid "char" unknown | string (json: the text as it was given; uuid: lower case, with dashes) |
