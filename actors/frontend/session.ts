@@ -2,7 +2,7 @@
 // From: bus/sockets (bytes). To: query-processor.statement, through extended-query.
 // Invariant: nothing reaches a query session before its client was let in, and every session that was opened is closed once.
 
-import { createActor, setup } from 'xstate'
+import { type ActorRefFrom, createActor, setup } from 'xstate'
 import type { ServerSocket, TlsCredentials } from '../../bus/sockets.ts'
 import type { World } from '../../bus/world.ts'
 import { unreachable } from '../../protocol/assert.ts'
@@ -25,26 +25,36 @@ const tlsYes = Buffer.from('S')
 const no = Buffer.from('N')
 export const applicationProtocol = 'postgresql'
 
-/** The connection's life. It keeps no data: whoever drives it acts on the states. */
-const sessionMachine = setup({
-  types: {
-    events: {} as { type: 'secure' } | { type: 'secured' } | { type: 'admitted' } | { type: 'end' } | { type: 'released' },
-  },
-  delays: { login: loginMsMax, close: closeMsMax },
+/** From accept to being let in. While a session serves there is nothing to decide, and no actor: 10,000 idle ones would be 40 MB. */
+const arrivalMachine = setup({
+  types: { events: {} as { type: 'secure' } | { type: 'secured' } | { type: 'admitted' } },
+  delays: { login: loginMsMax },
 }).createMachine({
-  id: 'session',
-  initial: 'login',
+  id: 'arrival',
+  initial: 'unknown',
   states: {
-    login: {
+    unknown: {
       initial: 'startup',
-      after: { login: 'closed' },
+      after: { login: 'late' },
       states: {
         startup: { on: { secure: 'securing' } },
         securing: { on: { secured: 'startup' } },
       },
-      on: { admitted: 'serving', end: 'closing', released: 'closed' },
+      on: { admitted: 'admitted' },
     },
-    serving: { on: { end: 'closing', released: 'closed' } },
+    admitted: { type: 'final' },
+    late: { type: 'final' },
+  },
+})
+
+/** From the last word to the end: both the socket and the query session close, or time is up for them. */
+const departureMachine = setup({
+  types: { events: {} as { type: 'released' } },
+  delays: { close: closeMsMax },
+}).createMachine({
+  id: 'departure',
+  initial: 'closing',
+  states: {
     closing: { after: { close: 'closed' }, on: { released: 'closed' } },
     closed: { type: 'final' },
   },
@@ -73,27 +83,28 @@ export class ClientSession implements BackendSink, Connection {
   private readonly socket: ServerSocket
   private readonly parser = new FrontendParser()
   private readonly writer: BackendWriter
-  private readonly life
+  private arrival: ActorRefFrom<typeof arrivalMachine> | undefined
+  private departure: ActorRefFrom<typeof departureMachine> | undefined
   private conversation: Conversation | undefined
   private encrypted = false
   private tlsAsked = false
   private gssAsked = false
   private socketClosed = false
+  private destroyed = false
   private shuttingDown: SqlError | undefined
 
   constructor(host: SessionHost, socket: ServerSocket) {
     this.host = host
     this.socket = socket
     this.writer = new BackendWriter(host.output, this, this.copyBegan)
-    this.life = createActor(sessionMachine, { clock: machineClock(host.world.clock) })
-    this.life.subscribe({
+    this.arrival = createActor(arrivalMachine, { clock: machineClock(host.world.clock) })
+    this.arrival.subscribe({
       next: ({ value }) => {
-        if (value === 'closing') this.close()
-        else if (value === 'closed') this.destroy()
+        if (value === 'late') this.destroy()
       },
       error: (error) => host.bug(error),
     })
-    this.life.start()
+    this.arrival.start()
     socket.open({
       bytes: (buffer, end) => this.received(buffer, end),
       ended: () => this.ended(),
@@ -115,7 +126,7 @@ export class ClientSession implements BackendSink, Connection {
 
   private login(): void {
     try {
-      while (this.life.getSnapshot().matches({ login: 'startup' })) {
+      while (this.arrival?.getSnapshot().matches({ unknown: 'startup' })) {
         const packet = this.parser.nextStartup()
         if (packet === undefined) return
         this.startup(packet)
@@ -140,14 +151,14 @@ export class ClientSession implements BackendSink, Connection {
         return
       case 'tlsHello':
         if (this.encrypted || this.tlsAsked || this.host.tls === undefined) {
-          this.life.send({ type: 'released' })
+          this.destroy()
           return
         }
         void this.secure(this.host.tls, this.parser.takeUnread(), true)
         return
       case 'cancel':
         this.host.cancel(packet.backendId, packet.secret)
-        this.life.send({ type: 'end' })
+        this.leave()
         return
       case 'startup':
         this.admit(readStartupMessage(packet))
@@ -160,7 +171,7 @@ export class ClientSession implements BackendSink, Connection {
   private negotiatedTls(tls: TlsCredentials): void {
     if (this.parser.unread > 0) {
       // Plain bytes behind the request were put there by somebody in the middle, to be taken for encrypted ones (CVE-2021-23214).
-      this.life.send({ type: 'released' })
+      this.destroy()
       return
     }
     this.socket.send(tlsYes)
@@ -168,17 +179,17 @@ export class ClientSession implements BackendSink, Connection {
   }
 
   private async secure(tls: TlsCredentials, received: Buffer, direct: boolean): Promise<void> {
-    this.life.send({ type: 'secure' })
+    this.arrival?.send({ type: 'secure' })
     try {
       const protocol = await this.socket.secure(tls, received)
       // Without ALPN a direct handshake could be another protocol's, turned on us (ALPACA).
       if (direct && protocol !== applicationProtocol) throw new Error('direct TLS needs the application protocol "postgresql"')
     } catch {
-      this.life.send({ type: 'released' })
+      this.destroy()
       return
     }
     this.encrypted = true
-    this.life.send({ type: 'secured' })
+    this.arrival?.send({ type: 'secured' })
     this.login()
   }
 
@@ -202,7 +213,8 @@ export class ClientSession implements BackendSink, Connection {
     for (const [name, value] of session.reportedParameters()) writer.parameterStatus(name, value)
     writer.backendKeyData(this.backendId, this.secret)
     writer.readyForQuery('I')
-    this.life.send({ type: 'admitted' })
+    this.arrival?.send({ type: 'admitted' })
+    this.arrival = undefined
     this.conversation.run()
   }
 
@@ -220,16 +232,11 @@ export class ClientSession implements BackendSink, Connection {
 
   /** Ends now, with a last word to the client. */
   terminate(error: SqlError): void {
-    if (!this.open) return
+    if (this.leaving) return
     this.writer.abandonMessage()
     this.writer.error(error.with({ severity: 'FATAL' }))
     this.writer.flush()
-    this.life.send({ type: 'end' })
-  }
-
-  private get open(): boolean {
-    const snapshot = this.life.getSnapshot()
-    return snapshot.matches('login') || snapshot.matches('serving')
+    this.leave()
   }
 
   // --- Connection
@@ -244,7 +251,7 @@ export class ClientSession implements BackendSink, Connection {
 
   finished(): void {
     this.writer.flush()
-    this.life.send({ type: 'end' })
+    this.leave()
   }
 
   broken(error: unknown): void {
@@ -280,31 +287,47 @@ export class ClientSession implements BackendSink, Connection {
 
   private ended(): void {
     if (this.conversation !== undefined) this.conversation.ended()
-    else this.life.send({ type: 'end' })
+    else this.leave()
   }
 
-  private close(): void {
+  private get leaving(): boolean {
+    return this.departure !== undefined || this.destroyed
+  }
+
+  /** Closes behind everything that was sent; a running call is canceled and waited for. */
+  private leave(): void {
+    if (this.leaving) return
+    this.arrival?.stop()
+    this.arrival = undefined
+    this.departure = createActor(departureMachine, { clock: machineClock(this.host.world.clock) })
+    this.departure.subscribe({
+      next: ({ value }) => {
+        if (value === 'closed') this.destroy()
+      },
+      error: (error) => this.host.bug(error),
+    })
+    this.departure.start()
     this.conversation?.stop()
     this.socket.end()
+    this.released()
   }
 
   /** The socket is closed, by whomever. */
   private gone(): void {
     this.socketClosed = true
-    this.conversation?.stop()
-    this.life.send({ type: this.conversation === undefined ? 'released' : 'end' })
-    this.release()
+    this.leave()
+    this.released()
   }
 
   released(): void {
-    this.release()
-  }
-
-  private release(): void {
-    if (this.socketClosed && (this.conversation === undefined || this.conversation.closed)) this.life.send({ type: 'released' })
+    if (this.socketClosed && this.conversation?.closed !== false) this.departure?.send({ type: 'released' })
   }
 
   private destroy(): void {
+    if (this.destroyed) return
+    this.destroyed = true
+    this.arrival?.stop()
+    this.departure?.stop()
     this.conversation?.closeSession()
     this.writer.discard()
     this.socket.destroy()
