@@ -1,5 +1,7 @@
 import { assert } from './assert.ts'
 
+const shortText = 24
+
 /**
  * A growing byte buffer with a cursor. Numbers are big endian, `varint` is unsigned LEB128 up to 2^53.
  * One writer is reused for many messages: `reset()`, write, `take()` (a copy) or `view()` (valid until the next write).
@@ -90,8 +92,24 @@ export class ByteWriter {
   }
 
   utf8(value: string): void {
-    this.reserve(value.length * 3)
-    this.length += this.buffer.utf8Write(value, this.length)
+    const { length } = value
+    this.reserve(length * 3)
+    const { buffer } = this
+    const start = this.length
+    // A short ASCII text costs less in a loop than the call out of JavaScript does.
+    if (length <= shortText) {
+      let i = 0
+      for (; i < length; i++) {
+        const code = value.charCodeAt(i)
+        if (code >= 0x80) break
+        buffer[start + i] = code
+      }
+      if (i === length) {
+        this.length = start + length
+        return
+      }
+    }
+    this.length = start + buffer.utf8Write(value, start)
   }
 
   /** Length (varint), then the bytes. */

@@ -1,3 +1,4 @@
+import { assert } from '../assert.ts'
 import type { Oid } from '../ids.ts'
 import { arrayType } from './array.ts'
 import { boolType } from './boolean.ts'
@@ -19,6 +20,7 @@ import {
   xidType,
 } from './oid.ts'
 import { pseudoTypes, voidType } from './pseudo.ts'
+import { recordType } from './record.ts'
 import {
   aclitemType,
   bpcharType,
@@ -32,6 +34,7 @@ import {
 } from './text.ts'
 import type { SqlType } from './type.ts'
 import { uuidType } from './uuid.ts'
+import { int2vectorType, oidvectorType } from './vector.ts'
 
 const byOid: (SqlType | undefined)[] = []
 const byName = new Map<string, SqlType>()
@@ -80,14 +83,23 @@ for (const type of [
   regtypeType,
   regnamespaceType,
   regroleType,
+  int2vectorType,
+  oidvectorType,
 ]) {
   registerWithArray(type)
 }
-for (const type of [unknownType, cstringType, voidType, ...pseudoTypes]) register(type)
+for (const type of [unknownType, cstringType, voidType, recordType, ...pseudoTypes]) register(type)
 
 /** The built-in type with this oid, array types included. */
 export function typeByOid(oid: Oid): SqlType | undefined {
   return byOid[oid]
+}
+
+/** The same where the oid comes from our own catalog or plan. */
+export function knownType(oid: Oid): SqlType {
+  const type = byOid[oid]
+  assert(type !== undefined, `type ${oid} is registered`)
+  return type
 }
 
 /** By pg_type.typname: int4, bpchar, _text. SQL's spellings (integer, character varying) are the binder's. */
