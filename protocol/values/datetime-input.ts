@@ -1,5 +1,7 @@
 import {
   civilFromDays,
+  dateMax,
+  dateMin,
   dayMicros,
   daysFromCivil,
   daysInMonth,
@@ -41,6 +43,7 @@ const era = 512
 const weekday = 1_024
 const daylightModifier = 2_048
 const daylightZone = 8_192
+const historicZone = 16_384
 
 const fail = (mistake: DateMistake): never => {
   throw new DateProblem(mistake)
@@ -117,6 +120,12 @@ class Decoder {
     return ((this.hour * 60 + this.minute) * 60 + this.second) * 1_000_000 + this.micros
   }
 
+  /** Zero for days that no date has. */
+  offsetIn(zone: TimeZone): number {
+    const days = daysFromCivil(this.year, this.month, this.day)
+    return days < dateMin || days > dateMax ? 0 : zone.offsetOfLocal(this.localSeconds)
+  }
+
   /** Seconds since the Unix epoch as if local time were UTC. */
   get localSeconds(): number {
     const days = daysFromCivil(this.year, this.month, this.day) + epochDays
@@ -172,7 +181,7 @@ function finishZone(decoder: Decoder): void {
   const { namedZone, abbreviation, found } = decoder
   if (namedZone) {
     if (found & daylightModifier) fail('format')
-    decoder.offset = namedZone.offsetOfLocal(decoder.localSeconds)
+    decoder.offset = decoder.offsetIn(namedZone)
   }
   if (abbreviation) {
     if (found & daylightModifier) fail('format')
@@ -180,7 +189,7 @@ function finishZone(decoder: Decoder): void {
   }
   if (!(found & zone)) {
     if (found & daylightModifier) fail('format')
-    decoder.offset = timeZone(decoder.settings.timeZone).offsetOfLocal(decoder.localSeconds)
+    decoder.offset = decoder.offsetIn(timeZone(decoder.settings.timeZone))
   }
 }
 
@@ -200,7 +209,7 @@ export function decodeTimeOfDay(text: string, settings: InputSettings): DecodedD
         if (dateFirst(i) && (tokens.at(-1)?.kind === 'date' || tokens[1]?.kind === 'time')) {
           decodeDate(decoder, token.text)
         } else if (/^\d/.test(token.text)) {
-          decodeTimeWithDisplacement(decoder, token.text)
+          decodeTimeWithDisplacement(decoder, token.text, true)
           // What follows is judged by what this one turned out to be.
           token.kind = 'time'
         } else {
@@ -249,14 +258,14 @@ function finishTimeZone(decoder: Decoder): void {
   if (namedZone) {
     const fixed = namedZone.fixedOffset
     if (fixed === undefined && !hasDate) fail('format')
-    decoder.offset = fixed ?? namedZone.offsetOfLocal(decoder.localSeconds)
+    decoder.offset = fixed ?? decoder.offsetIn(namedZone)
   }
   if (!abbreviation && found & zone) return
   if ((found & dateMask) === 0) decoder.setDays(splitTimestamp(localNow(decoder.settings).timestamp).days)
   else if (!hasDate) fail('format')
   decoder.offset = abbreviation
     ? abbreviatedOffset(abbreviation.zone, abbreviation.name, decoder.localSeconds)
-    : timeZone(decoder.settings.timeZone).offsetOfLocal(decoder.localSeconds)
+    : decoder.offsetIn(timeZone(decoder.settings.timeZone))
 }
 
 function decodeDateToken(decoder: Decoder, text: string): void {
@@ -274,7 +283,7 @@ function decodeDateToken(decoder: Decoder, text: string): void {
   if (/^\d/.test(text) || decoder.label !== undefined) {
     if (decoder.label !== undefined && decoder.label !== 'time') fail('format')
     decoder.label = undefined
-    decodeTimeWithDisplacement(decoder, text)
+    decodeTimeWithDisplacement(decoder, text, false)
     return
   }
   decoder.namedZone = zoneNamed(text)
@@ -286,12 +295,12 @@ function zoneNamed(text: string): TimeZone {
 }
 
 /** hhmmss-zz: the minus sign made it look like a date. */
-function decodeTimeWithDisplacement(decoder: Decoder, text: string): void {
+function decodeTimeWithDisplacement(decoder: Decoder, text: string, timeOnly: boolean): void {
   if ((decoder.found & timeMask) === timeMask) fail('format')
   const cut = text.indexOf('-')
   if (cut < 0) fail('format')
   decoder.offset = parseDisplacement(text.slice(cut))
-  decodeRunTogether(decoder, text.slice(0, cut), false)
+  decodeRunTogether(decoder, text.slice(0, cut), timeOnly)
   decoder.add(zone)
 }
 
@@ -427,7 +436,7 @@ function decodeWord(decoder: Decoder, token: DateToken, mode: 'date' | 'time'): 
       return
     case 'zoneOf':
       decoder.abbreviation = { zone: timeZone(word.zone), name: word.abbreviation }
-      decoder.add(zone)
+      decoder.add(zone | historicZone)
       return
     case 'ampm':
       decoder.ampm = word.value
@@ -508,9 +517,7 @@ function decodeDate(decoder: Decoder, text: string): void {
     fields[i] = undefined
   }
   for (const part of fields) if (part !== undefined) decodeNumber(decoder, part, false)
-  if ((decoder.found & ~(dayOfYear | zone) & (dateMask | timeMask | ampm | era | weekday | daylightModifier)) !== dateMask) {
-    fail('format')
-  }
+  if ((decoder.found & ~(dayOfYear | zone)) !== dateMask) fail('format')
 }
 
 /** One number by its place: which field it is depends on what is there already and on the date order. `timeOnly`: the date is taken for complete. */
@@ -586,7 +593,7 @@ function decodeRunTogether(decoder: Decoder, text: string, timeOnly: boolean): v
     const end = digits.length
     decoder.day = Number(digits.slice(end - 2))
     decoder.month = Number(digits.slice(end - 4, end - 2))
-    decoder.year = parseInteger(digits.slice(0, end - 4)).value
+    decoder.year = wrappedInt4(digits.slice(0, end - 4))
     if (end - 4 === 2) decoder.twoDigitYear = true
     decoder.add(dateMask)
     return
@@ -599,6 +606,12 @@ function decodeRunTogether(decoder: Decoder, text: string, timeOnly: boolean): v
   decoder.minute = Number(digits.slice(2, 4))
   decoder.second = digits.length === 6 ? Number(digits.slice(4)) : 0
   decoder.add(timeMask)
+}
+
+/** C's atoi: what does not fit an int4 loses its upper bits. */
+function wrappedInt4(digits: string): number {
+  const value = BigInt(digits)
+  return value > 9_223_372_036_854_775_807n ? -1 : Number(BigInt.asIntN(32, value))
 }
 
 function validateDate(decoder: Decoder): void {

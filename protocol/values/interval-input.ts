@@ -74,11 +74,17 @@ export function parseInterval(text: string, range: number, settings: InputSettin
       return decodeInterval(tokenize(text), range, settings).finish()
     } catch (problem) {
       if (!(problem instanceof DateProblem)) throw problem
-      if (problem.mistake === 'format') return isoInterval(text).finish()
-      throw problem.mistake === 'field' ? new DateProblem('interval') : problem
+      if (problem.mistake !== 'format') throw asInterval(problem)
+    }
+    try {
+      return isoInterval(text).finish()
+    } catch (problem) {
+      throw problem instanceof DateProblem ? asInterval(problem) : problem
     }
   })
 }
+
+const asInterval = (problem: DateProblem): DateProblem => (problem.mistake === 'field' ? new DateProblem('interval') : problem)
 
 const usedMicro = 1
 const usedMilli = 2
@@ -109,27 +115,27 @@ function decodeInterval(tokens: readonly DateToken[], range: number, settings: I
     if (used & mask) throw new DateProblem('format')
     used |= mask
   }
-  const clock = (text: string, negative: boolean): void => {
-    const { hour, minute, second, micros } = parseClock(text, range === (rangeMinute | rangeSecond))
-    const total = ((BigInt(hour) * 60n + BigInt(minute)) * 60n + BigInt(second)) * 1_000_000n + BigInt(micros)
-    sum.addMicros(negative ? -total : total)
+  const addClock = (micros: bigint, negative: boolean): void => {
+    sum.setMicros(negative ? -micros : micros)
     mark(usedTime)
     unit = 'day'
   }
   for (let i = tokens.length - 1; i >= 0; i--) {
     const { kind, text } = tokens[i] as DateToken
     if (kind === 'time') {
-      clock(text, allNegative)
+      addClock(clockMicros(text, range), allNegative)
     } else if (kind === 'word' || kind === 'signed') {
       const word = unitWords.get(text.slice(0, 10))
       if (word === undefined) throw new DateProblem('format')
       if (word === 'ago') {
         ago = true
-        unit = undefined
+        // A number right before it has no unit, and gets none from the range either.
+        unit = 'timezone'
       } else unit = word as IntervalUnit
     } else {
-      if (kind === 'zone' && text.includes(':', 1) && isClock(text.slice(1), range)) {
-        clock(text.slice(1), text[0] === '-')
+      const signedClock = kind === 'zone' && text.includes(':', 1) ? clockOrNumber(text.slice(1), range) : undefined
+      if (signedClock !== undefined) {
+        addClock(signedClock, text[0] === '-')
         continue
       }
       unit ??= rightmostUnit(range)
@@ -147,12 +153,19 @@ function decodeInterval(tokens: readonly DateToken[], range: number, settings: I
   return sum
 }
 
-function isClock(text: string, range: number): boolean {
+function clockMicros(text: string, range: number): bigint {
+  const { hour, minute, second, micros } = parseClock(text, range === (rangeMinute | rangeSecond))
+  const total = ((BigInt(hour) * 60n + BigInt(minute)) * 60n + BigInt(second)) * 1_000_000n + BigInt(micros)
+  if (total > int8Max) throw new DateProblem('field')
+  return total
+}
+
+/** Undefined: not a time, perhaps a number. */
+function clockOrNumber(text: string, range: number): bigint | undefined {
   try {
-    parseClock(text, range === (rangeMinute | rangeSecond))
-    return true
+    return clockMicros(text, range)
   } catch (problem) {
-    if (problem instanceof DateProblem) return false
+    if (problem instanceof DateProblem) return undefined
     throw problem
   }
 }

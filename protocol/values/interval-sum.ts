@@ -16,6 +16,11 @@ export class IntervalSum {
     this.micros = within(this.micros + micros, int8Max)
   }
 
+  /** A time of day replaces what fractions of the units behind it had left: PostgreSQL assigns it. */
+  setMicros(micros: bigint): void {
+    this.micros = micros
+  }
+
   addTime(whole: bigint, fraction: number, scale: number): void {
     this.addMicros(within(whole * BigInt(scale), int8Max))
     this.addFraction(fraction, scale)
