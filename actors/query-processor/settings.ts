@@ -23,9 +23,20 @@ export interface SettingsMark {
   readonly local: Values
 }
 
+export type TransactionParameter = 'transaction_isolation' | 'transaction_read_only' | 'transaction_deferrable'
+
+export interface TransactionModeSettings {
+  get(name: TransactionParameter): string
+  set(name: TransactionParameter, value: string): void
+}
+
 const isolationLevels = ['read uncommitted', 'read committed', 'repeatable read', 'serializable']
 /** Decided by BEGIN and SET TRANSACTION; RESET ALL and DISCARD leave them alone. */
-const transactionParameters = new Set(['transaction_isolation', 'transaction_read_only', 'transaction_deferrable'])
+const transactionParameters: ReadonlySet<string> = new Set([
+  'transaction_isolation',
+  'transaction_read_only',
+  'transaction_deferrable',
+])
 const keptByResetAll = new Set([...transactionParameters, 'session_authorization', 'role', 'seed'])
 
 /**
@@ -40,6 +51,8 @@ export class Settings {
   private local: Values = new Map()
   /** Grows with every change: caches built over the settings compare it. */
   version = 0
+  /** The running transaction's modes; they belong to the block and are only looked up and set here. */
+  transaction: TransactionModeSettings | undefined
 
   /** Throws what SET would for a start-up parameter. */
   constructor(user: string, start: ReadonlyMap<string, string>) {
@@ -60,6 +73,9 @@ export class Settings {
   /** The canonical value; undefined for an unknown parameter. */
   value(name: string): string | undefined {
     const key = name.toLowerCase()
+    if (this.transaction !== undefined && transactionParameters.has(key)) {
+      return this.transaction.get(key as TransactionParameter)
+    }
     return this.local.get(key) ?? this.session.get(key) ?? parameter(key)?.boot
   }
 
@@ -95,6 +111,10 @@ export class Settings {
       if (!isCustomName(name)) throw unrecognized(name)
       checkCustomName(name)
     } else checkChangeable(known)
+    if (known !== undefined && transactionParameters.has(known.name)) {
+      this.transaction?.set(known.name as TransactionParameter, this.check(name, known, value))
+      return
+    }
     this.put(name, this.check(name, known, value), local)
   }
 

@@ -1,0 +1,129 @@
+// Turns a transaction's write set into one commit request and the verdict into what the client is told.
+// From: query-processor.statement (COMMIT, or the end of a statement outside BEGIN). To: adjudicator.adjudicate.
+// Invariant: nobody is told "committed" or "aborted" before it is so for ever; where that cannot be known, SQLSTATE 08007 says just that.
+
+import { BusError, type MaybePromise } from '../../bus/bus.ts'
+import { assert } from '../../protocol/assert.ts'
+import { changeConflict, SqlError, schemaConflict } from '../../protocol/errors.ts'
+import { type Oid, type TransactionId, transactionIdText } from '../../protocol/ids.ts'
+import { type Key, storageIdOf } from '../../protocol/key.ts'
+import type { Check, CommitAnswer, CommitRequest, Outcome, Verdict } from '../../protocol/messages.ts'
+import type { Tau } from '../../protocol/time.ts'
+import type { Circle } from './circle.ts'
+import { firstUserOid, relationVersionKey } from './sql/catalog/keys.ts'
+import type { Catalog } from './sql/catalog/schema.ts'
+import type { Transaction } from './transaction.ts'
+
+export type CommitOutcome =
+  /** Undefined tauCommit: there was nothing to decide (rule 15). */
+  | { readonly kind: 'committed'; readonly tauCommit: Tau | undefined }
+  /** Final: it is in no journal and never will be. A retry that begins at `atLeast` passes this obstacle. */
+  | { readonly kind: 'refused'; readonly error: SqlError; readonly atLeast: Tau }
+
+/** `catalog` as the transaction's last statement saw it: says which relation a written key belongs to. Throws SqlError for everything final but a conflict. */
+export function commit(
+  circle: Circle,
+  transaction: Transaction,
+  id: TransactionId,
+  catalog: Catalog | undefined,
+  traceparent: string,
+): MaybePromise<CommitOutcome> {
+  const { writes, checks } = transaction.writeSet.result()
+  if (writes.length === 0 && checks.length === 0) return { kind: 'committed', tauCommit: undefined }
+  const { snapshot } = transaction
+  assert(snapshot !== undefined, 'who writes has begun')
+  const request: CommitRequest = {
+    kind: 'commit',
+    clock: circle.clock(),
+    id,
+    tauStart: snapshot.tau,
+    until: circle.until(),
+    writes,
+    checks: writes.length === 0 ? checks : [...checks, ...catalogChecks(transaction, catalog)],
+    traceparent,
+  }
+  let answer: MaybePromise<CommitAnswer>
+  try {
+    answer = circle.commit(request)
+  } catch (error) {
+    return doubtful(circle, request, error)
+  }
+  if (!(answer instanceof Promise)) return told(answer.verdict)
+  return answer.then(
+    ({ verdict }) => told(verdict),
+    (error: unknown) => doubtful(circle, request, error),
+  )
+}
+
+/** Rule 21: who writes rows of a relation was bound with its descriptor, which must still be the newest. */
+function catalogChecks(transaction: Transaction, catalog: Catalog | undefined): Check[] {
+  if (catalog === undefined) return []
+  const owners = storageOwners(catalog)
+  const relations = new Set<Oid>()
+  for (const storage of transaction.storagesWritten) {
+    const oid = owners.get(storage)
+    if (oid !== undefined) relations.add(oid)
+  }
+  const checks: Check[] = []
+  for (const oid of relations) {
+    const key = relationVersionKey(oid)
+    if (!transaction.writeSet.has(key)) checks.push({ key, mode: 'R' })
+  }
+  return checks
+}
+
+const owners = new WeakMap<Catalog, ReadonlyMap<number, Oid>>()
+
+/** Storage id of a table or an index to the table's oid. */
+function storageOwners(catalog: Catalog): ReadonlyMap<number, Oid> {
+  const known = owners.get(catalog)
+  if (known !== undefined) return known
+  const map = new Map<number, Oid>()
+  for (const relation of catalog.relations()) {
+    if (relation.kind !== 'table' || relation.system) continue
+    map.set(relation.storageId, relation.oid)
+    for (const index of relation.indexes) map.set(index.storageId, relation.oid)
+  }
+  owners.set(catalog, map)
+  return map
+}
+
+function told(verdict: Verdict): CommitOutcome {
+  switch (verdict.kind) {
+    case 'commit':
+      return { kind: 'committed', tauCommit: verdict.tauCommit }
+    case 'conflict':
+      return { kind: 'refused', error: conflictOn(verdict.key), atLeast: verdict.atLeast }
+    case 'tooOld':
+      return { kind: 'refused', error: changeConflict(), atLeast: verdict.atLeast }
+    case 'refused':
+      throw new SqlError(verdict.code, verdict.message)
+  }
+}
+
+const conflictOn = (key: Key): SqlError => (storageIdOf(key) < firstUserOid ? schemaConflict() : changeConflict())
+
+/** No answer: the request may be decided or not. The owner is asked what became of the id (rule 7). */
+function doubtful(circle: Circle, request: CommitRequest, error: unknown): MaybePromise<CommitOutcome> {
+  if (!(error instanceof BusError)) throw error
+  const unknown = (): SqlError =>
+    new SqlError('08007', 'the outcome of the transaction is unknown', {
+      detail: `Transaction ${transactionIdText(request.id)}: ${error.message}`,
+      hint: 'It may have been committed: look before you repeat it.',
+    })
+  let outcome: MaybePromise<Outcome>
+  try {
+    outcome = circle.outcome({ kind: 'outcome', clock: circle.clock(), id: request.id, tauStart: request.tauStart })
+  } catch {
+    throw unknown()
+  }
+  const settle = (known: Outcome): CommitOutcome => {
+    if (known.kind === 'committed') return { kind: 'committed', tauCommit: known.tauCommit }
+    if (known.kind === 'aborted') return { kind: 'refused', error: changeConflict(), atLeast: request.tauStart }
+    throw unknown()
+  }
+  if (!(outcome instanceof Promise)) return settle(outcome)
+  return outcome.then(settle, () => {
+    throw unknown()
+  })
+}

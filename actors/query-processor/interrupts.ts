@@ -1,0 +1,98 @@
+import type { Clock, Timer } from '../../bus/world.ts'
+import { queryCanceled, type SqlError } from '../../protocol/errors.ts'
+
+/** How long a statement runs before it lets others have the thread, in microseconds. */
+const sliceMicros = 5_000
+
+/**
+ * What may end or pause a running statement: a cancel request, statement_timeout, and the turn of the others. Busy code asks
+ * (`check`, `isDue`), waiting code is raced (`guard`).
+ */
+export class Interrupts {
+  private readonly clock: Clock
+  private reason: SqlError | undefined
+  private deadline = Infinity
+  private timer: Timer | undefined
+  private sliceEnd = 0
+  private stopWaiting: ((reason: SqlError) => void) | undefined
+
+  constructor(clock: Clock) {
+    this.clock = clock
+  }
+
+  /** A statement begins: what came before it is forgotten. 0 = no limit. */
+  start(timeoutMs: number): void {
+    this.reason = undefined
+    this.beginSlice()
+    this.timer?.cancel()
+    this.timer = undefined
+    if (timeoutMs <= 0) {
+      this.deadline = Infinity
+      return
+    }
+    this.deadline = this.clock.monotonic() + timeoutMs * 1_000
+    this.timer = this.clock.after(timeoutMs, () => this.interrupt(queryCanceled('statement timeout')))
+  }
+
+  /** The statement is over: a cancel request that comes now has missed it. */
+  stop(): void {
+    this.timer?.cancel()
+    this.timer = undefined
+    this.deadline = Infinity
+    this.reason = undefined
+  }
+
+  interrupt(reason: SqlError): void {
+    this.reason ??= reason
+    this.stopWaiting?.(this.reason)
+  }
+
+  /** Throws 57014 when the statement must end. */
+  check(): void {
+    if (this.reason !== undefined) throw this.reason
+    if (this.deadline !== Infinity && this.clock.monotonic() > this.deadline) throw queryCanceled('statement timeout')
+  }
+
+  isDue(): boolean {
+    return this.clock.monotonic() > this.sliceEnd
+  }
+
+  beginSlice(): void {
+    this.sliceEnd = this.clock.monotonic() + sliceMicros
+  }
+
+  /** The promise, or a rejection as soon as the statement must end. What was waited for goes on unheard. */
+  guard<T>(promise: Promise<T>): Promise<T> {
+    if (this.reason !== undefined) {
+      promise.catch(() => {})
+      return Promise.reject(this.reason)
+    }
+    return new Promise<T>((resolve, reject) => {
+      const stop = (reason: SqlError): void => {
+        this.stopWaiting = undefined
+        reject(reason)
+      }
+      this.stopWaiting = stop
+      promise.then(
+        (value) => {
+          if (this.stopWaiting === stop) this.stopWaiting = undefined
+          resolve(value)
+        },
+        (error: unknown) => {
+          if (this.stopWaiting === stop) this.stopWaiting = undefined
+          reject(error)
+        },
+      )
+    })
+  }
+
+  /** Others run; then a new slice begins. */
+  pause(): Promise<void> {
+    return new Promise((resolve) =>
+      this.clock.soon(() => {
+        this.beginSlice()
+        resolve()
+      }),
+    )
+  }
+}

@@ -1,0 +1,37 @@
+import type { MaybePromise } from '../../bus/bus.ts'
+
+/**
+ * Work that seldom waits: a generator that yields the promises it must wait for and gets their values back. Run by `run`, it costs no promise
+ * at all while everything is there at once. Waiting inside a task:
+ *
+ *     const row = answer instanceof Promise ? ((yield answer) as Row) : answer
+ */
+export type Task<T> = Generator<Promise<unknown>, T, unknown>
+
+/** Runs a task as far as it goes without waiting; a promise for the rest only if there is one. */
+export function run<T>(task: Task<T>): MaybePromise<T> {
+  const step = task.next()
+  return step.done === true ? step.value : runOn(task, step.value)
+}
+
+async function runOn<T>(task: Task<T>, first: Promise<unknown>): Promise<T> {
+  let waiting = first
+  for (;;) {
+    let value: unknown
+    let failed = false
+    try {
+      value = await waiting
+    } catch (error) {
+      failed = true
+      value = error
+    }
+    const step = failed ? task.throw(value) : task.next(value)
+    if (step.done === true) return step.value
+    waiting = step.value
+  }
+}
+
+/** Waits inside a task where a separate statement reads better than the inline form. */
+export function* settled<T>(value: MaybePromise<T>): Task<T> {
+  return value instanceof Promise ? ((yield value) as T) : value
+}

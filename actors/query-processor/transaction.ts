@@ -1,0 +1,125 @@
+// One client's transaction: a snapshot at tauStart, and what was written on top of it.
+// From: query-processor.statement. To: storage.scan for reads, query-processor.commit with the write set.
+// Invariant: a statement sees storage at tauStart under the writes of earlier commands of its own transaction, and nothing else.
+
+import type { MaybePromise } from '../../bus/bus.ts'
+import { assert } from '../../protocol/assert.ts'
+import type { Oid } from '../../protocol/ids.ts'
+import { type Key, type KeyRange, storageIdOf } from '../../protocol/key.ts'
+import type { GetAnswer, Mode } from '../../protocol/messages.ts'
+import type { Tau } from '../../protocol/time.ts'
+import type { Circle, Snapshot } from './circle.ts'
+import { AggregateScan, MergedScan } from './read.ts'
+import type { RowIds } from './row-ids.ts'
+import type { Access, RowScan, ScanSpecification } from './sql/execute/access.ts'
+import { WriteSet } from './write-set.ts'
+
+/** Keys that a read found absent, remembered so that their first write is told as a creation. */
+const absentKeysMax = 100_000
+
+export interface TransactionNeeds {
+  readonly circle: Circle
+  /** In a transaction of its own (decision 15). */
+  nextSequenceValue(sequenceOid: Oid): MaybePromise<bigint>
+  readonly rowIds: RowIds
+  readonly bytesMax: number
+}
+
+export class Transaction implements Access {
+  readonly writeSet: WriteSet
+  /** Storage ids of the tables, indexes and catalog relations that were written. */
+  readonly storagesWritten = new Set<number>()
+  private readonly needs: TransactionNeeds
+  private readonly absent = new Set<Key>()
+  private readonly freshRowIds = new Set<string>()
+  private begun: Snapshot | undefined
+  private command = 0
+  private lastStorage = -1
+
+  constructor(needs: TransactionNeeds) {
+    this.needs = needs
+    this.writeSet = new WriteSet(needs.bytesMax)
+  }
+
+  /** Undefined before the first statement that needs one. */
+  get snapshot(): Snapshot | undefined {
+    return this.begun
+  }
+
+  /** The snapshot, taken now if there is none yet. `atLeast`: the tau a refusal named. */
+  begin(atLeast: Tau): MaybePromise<Snapshot> {
+    if (this.begun !== undefined) return this.begun
+    const snapshot = this.needs.circle.begin(atLeast)
+    return snapshot instanceof Promise ? snapshot.then((given) => (this.begun = given)) : (this.begun = snapshot)
+  }
+
+  /** The next statement: it sees what was written before, and not what it writes itself. */
+  beginCommand(): void {
+    this.command++
+  }
+
+  get(key: Key): MaybePromise<Uint8Array | undefined> {
+    const own = this.writeSet.visible(key, this.command)
+    return own === undefined ? this.stored(key) : (own ?? undefined)
+  }
+
+  getLatest(key: Key): MaybePromise<Uint8Array | undefined> {
+    const own = this.writeSet.latest(key)
+    return own === undefined ? this.stored(key) : (own ?? undefined)
+  }
+
+  scan(specification: ScanSpecification): RowScan {
+    const snapshot = this.at()
+    return specification.aggregates === undefined
+      ? new MergedScan(this.needs.circle, snapshot, this.writeSet, this.command, specification)
+      : new AggregateScan(this.needs.circle, snapshot, this.writeSet, this.command, specification, specification.aggregates)
+  }
+
+  write(key: Key, postImage: Uint8Array | undefined, mode: Mode): void {
+    this.writeSet.write(key, postImage, mode, this.command, !this.isAbsent(key))
+    const storage = storageIdOf(key)
+    if (storage === this.lastStorage) return
+    this.lastStorage = storage
+    this.storagesWritten.add(storage)
+  }
+
+  check(key: Key, mode: Mode): void {
+    this.writeSet.check(key, mode)
+  }
+
+  checkRange(range: KeyRange): void {
+    this.writeSet.checkRange(range)
+  }
+
+  nextSequenceValue(sequenceOid: Oid): MaybePromise<bigint> {
+    return this.needs.nextSequenceValue(sequenceOid)
+  }
+
+  nextRowId(): Key {
+    const id = this.needs.rowIds.next(this.at().tau)
+    this.freshRowIds.add(id)
+    return id as Key
+  }
+
+  private at(): Snapshot {
+    assert(this.begun !== undefined, 'a statement that reads has a snapshot')
+    return this.begun
+  }
+
+  private stored(key: Key): MaybePromise<Uint8Array | undefined> {
+    const { tau, vector } = this.at()
+    const answer = this.needs.circle.get({ kind: 'get', clock: this.needs.circle.clock(), tauStart: tau, vector, key })
+    return answer instanceof Promise ? answer.then((found) => this.found(key, found)) : this.found(key, answer)
+  }
+
+  private found(key: Key, answer: GetAnswer): Uint8Array | undefined {
+    if (answer !== undefined) return answer.postImage
+    if (this.absent.size < absentKeysMax) this.absent.add(key)
+    return undefined
+  }
+
+  private isAbsent(key: Key): boolean {
+    if (this.absent.delete(key)) return true
+    return this.freshRowIds.size > 0 && key.length === 12 && this.freshRowIds.delete(key.slice(4))
+  }
+}

@@ -1,0 +1,207 @@
+import { assert } from '../../protocol/assert.ts'
+import { SqlError } from '../../protocol/errors.ts'
+import type { Key, KeyRange } from '../../protocol/key.ts'
+import type { Check, Mode, Write, WriteOperation } from '../../protocol/messages.ts'
+import { SortedKeys } from './sorted-keys.ts'
+
+/** What a reader finds for a key: undefined = ask storage, null = deleted by this transaction. */
+export type Own = Uint8Array | null | undefined
+
+interface Version {
+  readonly command: number
+  readonly postImage: Uint8Array | undefined
+  readonly before: Version | undefined
+}
+
+/** A key's newest state. It is the `Write` that a commit sends, so that a million rows are not copied for it. */
+interface Entry {
+  readonly key: Key
+  operation: WriteOperation
+  mode: Mode
+  postImage: Uint8Array | undefined
+  command: number
+  /** Versions of earlier commands, as long as somebody may still see them. */
+  before: Version | undefined
+  /** Storage holds the key at tauStart. */
+  readonly existed: boolean
+}
+
+type Undo =
+  | { readonly kind: 'new'; readonly key: Key }
+  | {
+      readonly kind: 'changed'
+      readonly entry: Entry
+      readonly mode: Mode
+      readonly postImage: Uint8Array | undefined
+      readonly command: number
+      readonly before: Version | undefined
+    }
+  | { readonly kind: 'check'; readonly key: Key; readonly mode: Mode | undefined }
+
+/** From weak to strong; who holds a stronger mode needs no weaker one. E beside R or S is no stronger: it checks nothing. */
+const strength: Readonly<Record<Mode, number>> = { E: 0, R: 1, S: 2, N: 3, X: 4 }
+const stronger = (a: Mode, b: Mode): Mode => (strength[a] >= strength[b] ? a : b)
+/** What an entry costs beside its key and post-image, in the record and in memory. */
+const entryBytes = 32
+
+/**
+ * What one transaction has written and checked: key -> post-image, repeated writes merged. Statements do not see what they write
+ * themselves: every version carries the command that wrote it. A mark is a savepoint.
+ */
+export class WriteSet {
+  private readonly entries = new Map<Key, Entry>()
+  private readonly checked = new Map<Key, Mode>()
+  private readonly ranges: KeyRange[] = []
+  private readonly sorted = new SortedKeys()
+  /** Kept only while there are savepoints. */
+  private undo: Undo[] = []
+  private marks = 0
+  private readonly bytesMax: number
+  bytes = 0
+  /** Scans of earlier commands that are still open (suspended portals): while there are any, older versions are kept. */
+  openReaders = 0
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax
+  }
+
+  get size(): number {
+    return this.entries.size
+  }
+
+  get isEmpty(): boolean {
+    return this.entries.size === 0 && this.checked.size === 0 && this.ranges.length === 0
+  }
+
+  /** The state that commands before `command` left. */
+  visible(key: Key, command: number): Own {
+    const entry = this.entries.get(key)
+    if (entry === undefined) return undefined
+    if (entry.command < command) return entry.postImage ?? null
+    let version = entry.before
+    while (version !== undefined && version.command >= command) version = version.before
+    return version === undefined ? undefined : (version.postImage ?? null)
+  }
+
+  /** The state as it is now, the running command's own writes included. */
+  latest(key: Key): Own {
+    const entry = this.entries.get(key)
+    return entry === undefined ? undefined : (entry.postImage ?? null)
+  }
+
+  has(key: Key): boolean {
+    return this.entries.has(key)
+  }
+
+  /** `existed`: storage holds the key; asked only at its first write. Throws 54000 beyond the transaction's bound. */
+  write(key: Key, postImage: Uint8Array | undefined, mode: Mode, command: number, existed: boolean): void {
+    const entry = this.entries.get(key)
+    if (entry === undefined) {
+      this.take(key.length + entryBytes + (postImage?.length ?? 0))
+      if (this.marks > 0) this.undo.push({ kind: 'new', key })
+      const operation = postImage === undefined ? 'delete' : existed ? 'update' : 'create'
+      this.entries.set(key, { key, operation, mode, postImage, command, before: undefined, existed })
+      this.sorted.add(key)
+      return
+    }
+    assert(command >= entry.command, 'commands are counted upwards')
+    this.take((postImage?.length ?? 0) - (entry.postImage?.length ?? 0))
+    if (this.marks > 0) {
+      const { mode, postImage, command, before } = entry
+      this.undo.push({ kind: 'changed', entry, mode, postImage, command, before })
+    }
+    if (command > entry.command) {
+      const older = this.openReaders > 0 || this.marks > 0 ? entry.before : undefined
+      entry.before = { command: entry.command, postImage: entry.postImage, before: older }
+      entry.command = command
+    }
+    entry.postImage = postImage
+    entry.mode = stronger(entry.mode, mode)
+    entry.operation = postImage === undefined ? 'delete' : entry.existed ? 'update' : 'create'
+  }
+
+  check(key: Key, mode: Mode): void {
+    const held = this.checked.get(key)
+    if (held !== undefined && strength[held] >= strength[mode]) return
+    if (held === undefined) this.take(key.length + entryBytes)
+    if (this.marks > 0) this.undo.push({ kind: 'check', key, mode: held })
+    this.checked.set(key, mode)
+  }
+
+  /** Nobody else may have written a key of this range (R). Kept over ROLLBACK TO: a check too many is no mistake. */
+  checkRange(range: KeyRange): void {
+    this.take(range.start.length + range.end.length + entryBytes)
+    this.ranges.push(range)
+  }
+
+  /** Own keys inside a range, ascending (descending when `reverse`), as commands before `command` left them; untouched ones are left out. */
+  *within(range: KeyRange, reverse: boolean, command: number): Generator<readonly [Key, Uint8Array | null], void, void> {
+    if (this.entries.size === 0) return
+    for (const key of this.sorted.within(range, reverse)) {
+      const own = this.visible(key, command)
+      if (own !== undefined) yield [key, own]
+    }
+  }
+
+  /** A savepoint. */
+  mark(): number {
+    this.marks++
+    return this.undo.length
+  }
+
+  /** The savepoint is gone, what was written since stays. */
+  release(): void {
+    assert(this.marks > 0, 'a released savepoint was set')
+    if (--this.marks === 0) this.undo = []
+  }
+
+  /** Undoes everything since the mark, which stays. */
+  rollBackTo(mark: number): void {
+    while (this.undo.length > mark) this.revert(this.undo.pop() as Undo)
+  }
+
+  private revert(step: Undo): void {
+    if (step.kind === 'new') {
+      const entry = this.entries.get(step.key) as Entry
+      this.bytes -= step.key.length + entryBytes + (entry.postImage?.length ?? 0)
+      this.entries.delete(step.key)
+    } else if (step.kind === 'changed') {
+      const { entry } = step
+      this.bytes += (step.postImage?.length ?? 0) - (entry.postImage?.length ?? 0)
+      entry.mode = step.mode
+      entry.postImage = step.postImage
+      entry.command = step.command
+      entry.before = step.before
+      entry.operation = step.postImage === undefined ? 'delete' : entry.existed ? 'update' : 'create'
+    } else if (step.mode === undefined) {
+      this.bytes -= step.key.length + entryBytes
+      this.checked.delete(step.key)
+    } else this.checked.set(step.key, step.mode)
+  }
+
+  /** What a commit sends. A key created and deleted again leaves nothing behind; a check of a written key strengthens its mode. */
+  result(): { readonly writes: readonly Write[]; readonly checks: readonly Check[] } {
+    const writes: Write[] = []
+    for (const entry of this.entries.values()) {
+      if (entry.postImage === undefined && !entry.existed) continue
+      writes.push(entry)
+    }
+    const checks: Check[] = this.ranges.map((range) => ({ range, mode: 'R' }))
+    for (const [key, mode] of this.checked) {
+      const entry = this.entries.get(key)
+      if (entry === undefined || (entry.postImage === undefined && !entry.existed) || entry.mode === 'E')
+        checks.push({ key, mode })
+      else entry.mode = stronger(entry.mode, mode)
+    }
+    return { writes, checks }
+  }
+
+  private take(bytes: number): void {
+    if (this.bytes + bytes > this.bytesMax) {
+      throw new SqlError('54000', `transaction size limit of ${this.bytesMax} bytes exceeded`, {
+        hint: 'Commit in smaller steps, or start the server with a larger --transaction-bytes-max.',
+      })
+    }
+    this.bytes += bytes
+  }
+}
