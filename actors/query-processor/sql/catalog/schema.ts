@@ -14,8 +14,12 @@ export interface TypeRef {
 export interface StoredExpression {
   /** libpg-query's node, as parsed. */
   readonly node: unknown
-  /** What pg_get_expr and \d show: PostgreSQL's deparsed spelling. */
+  /** What pg_get_expr and \d show: PostgreSQL's deparsed spelling, relations qualified. */
   readonly text: string
+  /** `text` with \u0001oid\u0002 where a relation's name stands (\u0001oid\u0003 inside a quoted literal): see catalog/stored-text.ts. */
+  readonly template?: string
+  /** Relations the expression names: a sequence in nextval(), the relations of a view's body. */
+  readonly dependsOn?: readonly Oid[]
 }
 
 export interface Column {
@@ -62,6 +66,8 @@ export interface CheckConstraint {
   readonly name: string
   readonly expression: StoredExpression
   readonly validated: boolean
+  /** Attnums the expression names: pg_constraint.conkey. */
+  readonly columns?: readonly number[]
   readonly comment?: string
 }
 
@@ -94,6 +100,8 @@ export interface View extends RelationHead {
   readonly query: StoredExpression
   /** Relations the body names: DROP refuses or cascades. */
   readonly dependsOn: readonly Oid[]
+  /** Columns the body names: DROP COLUMN refuses or cascades, ALTER TYPE refuses. */
+  readonly dependsOnColumns?: readonly { readonly tableOid: Oid; readonly attnum: number }[]
 }
 
 export interface SequenceRelation extends RelationHead {
@@ -108,6 +116,8 @@ export interface SequenceRelation extends RelationHead {
   readonly ownedBy: { readonly tableOid: Oid; readonly attnum: number } | undefined
   /** Its counter lies under this storage id. */
   readonly storageId: number
+  /** Where the counter begins while nothing lies there; absent: at `start`, not called. */
+  readonly initial?: { readonly last: bigint; readonly isCalled: boolean }
 }
 
 export type Relation = Table | View | SequenceRelation
