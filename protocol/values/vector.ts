@@ -32,4 +32,16 @@ function vectorType(element: SqlType<number>, oid: number, arrayOid: number, nam
 }
 
 export const int2vectorType = vectorType(int2Type, 22, 1006, 'int2vector')
-export const oidvectorType = vectorType(oidType, 30, 1013, 'oidvector')
+
+const oidvectorArray = vectorType(oidType, 30, 1013, 'oidvector')
+
+/** Shorter vectors first, whatever is in them (btoidvectorcmp). */
+export const oidvectorType: SqlType<SqlArray> = {
+  ...oidvectorArray,
+  compare: (a, b) =>
+    a.elements.length - b.elements.length || (oidvectorArray.compare as (a: SqlArray, b: SqlArray) => number)(a, b),
+  encodeKey(value, writer) {
+    writer.u32(value.elements.length)
+    for (const item of value.elements) writer.u32(item as number)
+  },
+}

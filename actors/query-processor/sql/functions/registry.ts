@@ -30,6 +30,13 @@ export interface FunctionContext {
   /** pg_current_xact_id_if_assigned, pg_backend_pid, version ... */
   readonly backendId: number
   readonly transactionId: () => bigint
+  /**
+   * Rows, by column name, of a system relation that only the session or the process knows: pg_settings, pg_stat_activity,
+   * pg_prepared_statements, pg_cursors ... Undefined: the catalog makes them.
+   */
+  systemRows?(relation: string): Iterable<{ readonly [column: string]: Value }> | undefined
+  /** Bytes under a storage id, true or estimated; undefined where nobody can say. */
+  storageBytes?(storageId: number): number | undefined
   /** pg_sleep, and anything else that takes its time: resolves or rejects with 57014. */
   sleep(milliseconds: number): Promise<void>
   /** Argument and result types of the call being made, for polymorphic functions. */
@@ -39,6 +46,8 @@ export interface FunctionContext {
 export interface CallTypes {
   readonly arguments: readonly TypeRef[]
   readonly result: TypeRef
+  /** The last argument is an array given with VARIADIC to a parameter of type "any". */
+  readonly variadic?: boolean
 }
 
 /**
