@@ -18,6 +18,8 @@ export interface StoredExpression {
   readonly text: string
   /** `text` with \u0001oid\u0002 where a relation's name stands (\u0001oid\u0003 inside a quoted literal): see catalog/stored-text.ts. */
   readonly template?: string
+  /** The template with fewer parentheses: pg_get_expr(..., true), which is what psql shows. */
+  readonly pretty?: string
   /** Relations the expression names: a sequence in nextval(), the relations of a view's body. */
   readonly dependsOn?: readonly Oid[]
 }
@@ -59,6 +61,8 @@ export interface Index {
   /** `building` and `invalid` indexes are written (and, when unique, checked) but never read. */
   readonly state: 'building' | 'valid' | 'invalid'
   readonly comment?: string
+  /** COMMENT ON CONSTRAINT of the constraint that owns it. */
+  readonly constraintComment?: string
 }
 
 export interface CheckConstraint {

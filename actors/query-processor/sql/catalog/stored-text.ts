@@ -1,6 +1,6 @@
 import type { Oid } from '../../../../protocol/ids.ts'
 import { quoteIdentifier } from './quote.ts'
-import type { Catalog, Index, Relation, StoredExpression } from './schema.ts'
+import type { Catalog, Index, Relation } from './schema.ts'
 
 /**
  * Stored expressions keep the places of relation names open, so that \d shows them as the reader's search path sees them, and a renamed
@@ -15,13 +15,8 @@ export function qualifiedText(template: string, catalog: Catalog): string {
   return expand(template, (oid) => qualifiedName(catalog, oid))
 }
 
-/** As a session with this search path sees it. */
-export function visibleText(expression: StoredExpression, catalog: Catalog, searchPath: readonly string[]): string {
-  if (expression.template === undefined) return expression.text
-  return expand(expression.template, (oid) => visibleRelationName(catalog, oid, searchPath))
-}
-
-function expand(template: string, nameOf: (oid: Oid) => string): string {
+/** Puts names where the marks are. */
+export function expand(template: string, nameOf: (oid: Oid) => string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they mark the places and occur in no SQL text of ours
   return template.replace(/\u0001(\d+)([\u0002\u0003])/g, (_, oid: string, end: string) => {
     const name = nameOf(Number(oid))

@@ -1,0 +1,104 @@
+import type { Value } from '../../../../../protocol/values/value.ts'
+import type { FunctionContext } from '../../functions/registry.ts'
+import { indexDefinition, viewDefinition } from '../definitions.ts'
+import { indexesOf } from '../snapshot.ts'
+import { type Row, type RowSource, roleNames, roleOid, schemaName } from './record.ts'
+import { publicSchema } from './schemas.ts'
+
+/** The views of pg_catalog over relations, and roles and databases. */
+
+export const pgNamespace: RowSource = ({ catalog }) =>
+  [...catalog.schemas()].map(({ oid, name, owner }) => ({ oid, nspname: name, nspowner: roleOid(owner) }))
+
+export const pgTables: RowSource = function* ({ catalog }) {
+  for (const table of catalog.relations()) {
+    if (table.kind !== 'table' || ('relkind' in table && table.relkind !== 'r')) continue
+    yield {
+      schemaname: schemaName(catalog, table.schemaOid),
+      tablename: table.name,
+      tableowner: table.owner,
+      hasindexes: indexesOf(table).length > 0,
+      hasrules: false,
+      hastriggers: false,
+      rowsecurity: false,
+    }
+  }
+}
+
+export const pgViews: RowSource = function* (context) {
+  for (const view of context.catalog.relations()) {
+    if (view.kind !== 'view') continue
+    const { schemaOid, name, owner } = view
+    const head = { schemaname: schemaName(context.catalog, schemaOid), viewname: name, viewowner: owner }
+    yield { ...head, definition: viewDefinition(context, view, false) }
+  }
+}
+
+export const pgIndexes: RowSource = function* (context) {
+  for (const table of context.catalog.relations()) {
+    if (table.kind !== 'table') continue
+    for (const index of indexesOf(table)) {
+      const head = { schemaname: schemaName(context.catalog, table.schemaOid), tablename: table.name, indexname: index.name }
+      yield { ...head, indexdef: indexDefinition(context, index, 0, false) }
+    }
+  }
+}
+
+/* ---------------------------------------------------------------- roles and databases */
+
+function role(context: FunctionContext, name: string): Row {
+  const isSuper = name === 'postgres' || name === context.user
+  return {
+    oid: roleOid(name),
+    rolname: name,
+    rolsuper: isSuper,
+    rolinherit: true,
+    rolcreaterole: isSuper,
+    rolcreatedb: isSuper,
+    rolcanlogin: true,
+    rolreplication: isSuper,
+    rolbypassrls: isSuper,
+    rolconnlimit: -1,
+  }
+}
+
+export const pgAuthid: RowSource = (context) => [
+  ...roleNames(context).map((name) => role(context, name)),
+  { ...role(context, publicSchema.owner), rolcanlogin: false },
+]
+
+export const pgRoles: RowSource = function* (context) {
+  for (const row of pgAuthid(context)) yield { ...row, rolpassword: '********' }
+}
+
+export const pgUser: RowSource = (context) =>
+  roleNames(context).map((name) => {
+    const { rolsuper, rolcreatedb, rolreplication, rolbypassrls } = role(context, name)
+    const can: { readonly [column: string]: Value } = {
+      usecreatedb: rolcreatedb as Value,
+      usesuper: rolsuper as Value,
+      userepl: rolreplication as Value,
+      usebypassrls: rolbypassrls as Value,
+    }
+    return { usename: name, usesysid: roleOid(name), ...can, passwd: '********' }
+  })
+
+export const databaseOid = 5
+
+export const pgDatabase: RowSource = ({ database }) => [
+  {
+    oid: databaseOid,
+    datname: database,
+    datdba: 10,
+    encoding: 6,
+    datlocprovider: 'c',
+    datistemplate: false,
+    datallowconn: true,
+    datconnlimit: -1,
+    datfrozenxid: 0,
+    datminmxid: 0,
+    dattablespace: 1_663,
+    datcollate: 'C',
+    datctype: 'C.UTF-8',
+  },
+]
