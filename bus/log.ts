@@ -36,6 +36,8 @@ export interface Log {
   trim(to: Sequence): void
   /** True where an exclusive lock proves that no predecessor is alive (rule 1). */
   readonly exclusive: boolean
+  /** Little room is left and no more can be had: the owner refuses commits so that claims and heartbeats still fit (rule 17). */
+  crowded(): boolean
   bytesUsed(): number
   close(): Promise<void>
 }
