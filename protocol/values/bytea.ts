@@ -42,7 +42,7 @@ export function decodeEscape(text: string): Uint8Array | undefined {
       target[length++] = 92
       at += 2
     } else {
-      const octal = /^[0-3][0-7][0-7]$/.exec(source.latin1Slice(at + 1, at + 4))
+      const octal = /^[0-3][0-7][0-7]$/.exec(source.latin1Slice(at + 1, Math.min(at + 4, source.length)))
       if (!octal) return undefined
       target[length++] = Number.parseInt(octal[0], 8)
       at += 4

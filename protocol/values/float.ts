@@ -133,7 +133,7 @@ function shortest4(value: number): string {
   const upper = above === Infinity ? size + (size - lower) : (above + size) / 2
   let digits = ''
   for (let precision = 0; precision <= 8; precision++) {
-    digits = size.toExponential(precision)
+    digits = significant(size, precision + 1)
     const read = Number(digits)
     if (read > lower && read < upper) break
     // Where the gap below is half as wide, the rounded digits may fall out of it while the next ones above do not.
@@ -145,7 +145,8 @@ function shortest4(value: number): string {
     }
   }
   const trimmed = Number(digits)
-  const text = size >= 1e-4 && size < 1e6 ? fixed(digits) : cExponent(trimmed.toExponential())
+  const exponent = Number(digits.slice(digits.indexOf('e') + 1))
+  const text = exponent >= -4 && exponent < 6 ? fixed(digits) : cExponent(trimmed.toExponential())
   return value < 0 ? `-${text}` : text
 }
 
@@ -156,15 +157,25 @@ const fixed = (digits: string): string => String(Number(digits))
 export function formatG(value: number, precision: number): string {
   if (!Number.isFinite(value)) return specialText(value)
   if (value === 0) return 1 / value < 0 ? '-0' : '0'
-  const text = value.toExponential(precision - 1)
+  const text = significant(value, precision)
   const at = text.indexOf('e')
   const exponent = Number(text.slice(at + 1))
   if (exponent < -4 || exponent >= precision) {
     const mantissa = text.slice(0, at)
     return cExponent((mantissa.includes('.') ? mantissa.replace(/\.?0+$/, '') : mantissa) + text.slice(at))
   }
-  const plain = value.toFixed(Math.max(0, precision - 1 - exponent))
+  const plain = Number(text).toFixed(Math.max(0, precision - 1 - exponent))
   return plain.includes('.') ? plain.replace(/\.?0+$/, '') : plain
+}
+
+/** toExponential, but for a value exactly half way: C takes the even digit, JavaScript the greater. */
+function significant(value: number, precision: number): string {
+  const text = value.toExponential(precision - 1)
+  const longer = value.toExponential(precision)
+  const at = longer.indexOf('e')
+  if (longer[at - 1] !== '5' || exactCompare(longer, value) !== 0) return text
+  const down = longer.slice(0, at - 1).replace(/\.$/, '') + longer.slice(at)
+  return Number(down[down.indexOf('e') - 1]) % 2 === 0 ? down : text
 }
 
 export function formatFloat8(value: number, extraFloatDigits: number): string {

@@ -174,7 +174,11 @@ function decode(text: string, format: string): Uint8Array {
 
 /* ---------------------------------------------------------------- character encodings */
 
-const charsets: ReadonlyMap<string, 'utf8' | 'latin1' | 'ascii'> = new Map([
+type Charset = 'utf8' | 'latin1' | 'ascii'
+
+const charsetNames: Readonly<Record<Charset, string>> = { utf8: 'UTF8', latin1: 'LATIN1', ascii: 'SQL_ASCII' }
+
+const charsets: ReadonlyMap<string, Charset> = new Map([
   ['utf8', 'utf8'],
   ['unicode', 'utf8'],
   ['latin1', 'latin1'],
@@ -186,23 +190,25 @@ const charsets: ReadonlyMap<string, 'utf8' | 'latin1' | 'ascii'> = new Map([
 const otherCharset =
   /^(win\d+|windows\d+|latin\d+|iso8859\d+|euc\w+|koi8\w*|sjis|shiftjis|big5|gbk|gb18030|johab|uhc|muleinternal|mskanji|alt|tcvn\d*|abc|vscii)$/
 
-function charset(name: string, which: 'source' | 'destination'): 'utf8' | 'latin1' | 'ascii' {
+function charset(name: string, which: 'source encoding' | 'destination encoding' | 'encoding'): Charset {
   const key = name.toLowerCase().replace(/[^a-z0-9]/g, '')
   const known = charsets.get(key)
   if (known !== undefined) return known
   if (otherCharset.test(key)) throw unsupported(`encoding ${name}`)
-  throw new SqlError('22023', `invalid ${which} encoding name "${name}"`)
+  throw new SqlError('22023', `invalid ${which} name "${name}"`)
 }
 
-function convertFrom(bytes: Uint8Array, name: string): string {
+function decodeBytes(bytes: Uint8Array, from: Charset): string {
   const buffer = bufferOf(bytes)
-  if (charset(name, 'source') !== 'latin1') return decodeUtf8(buffer, 0, buffer.length)
-  if (bytes.includes(0)) throw new SqlError('22021', 'invalid byte sequence for encoding "LATIN1": 0x00')
+  if (from === 'utf8') return decodeUtf8(buffer, 0, buffer.length)
+  if (bytes.includes(0)) throw new SqlError('22021', `invalid byte sequence for encoding "${charsetNames[from]}": 0x00`)
+  // Bytes above 127 of an unknown encoding must still be text here.
+  if (from === 'ascii') return decodeUtf8(buffer, 0, buffer.length)
   return buffer.latin1Slice()
 }
 
-function convertTo(text: string, name: string): Uint8Array {
-  if (charset(name, 'destination') !== 'latin1') return Uint8Array.from(Buffer.from(text))
+function encodeText(text: string, to: Charset): Uint8Array {
+  if (to !== 'latin1') return Uint8Array.from(Buffer.from(text))
   for (const character of text) {
     if ((character.codePointAt(0) as number) < 0x100) continue
     const bytes = [...Buffer.from(character)].map((byte) => `0x${byte.toString(16)}`).join(' ')
@@ -221,10 +227,14 @@ export const byteaFunctions: Implementations = {
     ...parts,
     binary_encode: (_context, bytes: Uint8Array, format: string) => encode(bytes, format),
     binary_decode: (_context, text: string, format: string) => decode(text, format),
-    pg_convert_from: (_context, bytes: Uint8Array, name: string) => convertFrom(bytes, name),
-    pg_convert_to: (_context, text: string, name: string) => convertTo(text, name),
-    pg_convert: (_context, bytes: Uint8Array, from: string, to: string) => convertTo(convertFrom(bytes, from), to),
-    length_in_encoding: (_context, bytes: Uint8Array, name: string) => [...convertFrom(bytes, name)].length,
+    pg_convert_from: (_context, bytes: Uint8Array, name: string) => decodeBytes(bytes, charset(name, 'source encoding')),
+    pg_convert_to: (_context, text: string, name: string) => encodeText(text, charset(name, 'destination encoding')),
+    pg_convert: (_context, bytes: Uint8Array, from: string, to: string) => {
+      const source = charset(from, 'source encoding')
+      const target = charset(to, 'destination encoding')
+      return source === target && source !== 'utf8' ? bytes : encodeText(decodeBytes(bytes, source), target)
+    },
+    length_in_encoding: (_context, bytes: Uint8Array, name: string) => [...decodeBytes(bytes, charset(name, 'encoding'))].length,
     md5_text: (_context, text: string) => createHash('md5').update(text).digest('hex'),
     md5_bytea: (_context, bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex'),
     sha224_bytea: (_context, bytes: Uint8Array) => digest('sha224', bytes),

@@ -1,5 +1,5 @@
 import { outOfRange, SqlError } from '../../../../protocol/errors.ts'
-import { checkOverflow, floatOperators, floatOverflow, floatUnderflow } from './float-operator.ts'
+import { checkOverflow, floatOperators, floatOverflow, floatUnderflow, multiply } from './float-operator.ts'
 import { toInt2, toInt4 } from './integer.ts'
 import type { FunctionContext, Implementations, ScalarFunction } from './registry.ts'
 
@@ -65,7 +65,7 @@ const curves: Functions = {
   dtrunc: (_context, a: number) => Math.trunc(a),
   dsign: (_context, a: number) => (a > 0 ? 1 : a < 0 ? -1 : 0),
   degrees: (_context, a: number) => checkOverflow(a / (Math.PI / 180), a),
-  radians: (_context, a: number) => a * (Math.PI / 180),
+  radians: (_context, a: number) => multiply(a, Math.PI / 180),
   dpi: () => Math.PI,
 }
 

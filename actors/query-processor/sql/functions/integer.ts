@@ -200,7 +200,7 @@ export const integerFunctions: Implementations = {
     ...extremes('int2', byNumber),
     ...extremes('int4', byNumber),
     ...extremes('int8', byValue),
-    ...ordering('btint2cmp', byNumber),
+    btint2cmp: (_context, a: number, b: number) => a - b,
     ...ordering('btint4cmp', byNumber),
     ...ordering('btint8cmp', byValue),
   },

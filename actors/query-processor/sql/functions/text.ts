@@ -58,6 +58,8 @@ function left(text: string, count: number): string {
 }
 
 function right(text: string, count: number): string {
+  // -count has no place in an int4 there: PostgreSQL answers the whole text.
+  if (count === -0x80000000) return text
   return text.slice(characterPosition(text, count >= 0 ? characterCount(text) - count : -count))
 }
 
@@ -94,7 +96,7 @@ const parts: Functions = {
 /* ---------------------------------------------------------------- characters and their codes */
 
 function chr(code: number): string {
-  if (code < 0) throw new SqlError('54000', 'character number must be positive')
+  if (code < 0) throw new SqlError('22023', 'character number must be positive')
   if (code === 0) throw new SqlError('54000', 'null character not permitted')
   if (code > 0x10ffff) throw new SqlError('54000', `requested character too large for encoding: ${code}`)
   if (code >= 0xd800 && code < 0xe000) throw new SqlError('54000', `requested character not valid for encoding: ${code}`)
