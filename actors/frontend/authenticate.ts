@@ -26,10 +26,13 @@ export const cancelSecretBytes = (protocol: number): number => (protocol >= long
 const fatal = (code: string, message: string, fields: { readonly detail?: string; readonly hint?: string } = {}): SqlError =>
   new SqlError(code, message, { severity: 'FATAL', ...fields })
 
+/** Also for a second request for encryption, which has the form of a start-up packet of a strange version. */
+export const unsupportedProtocol = (major: number, minor: number): SqlError =>
+  fatal('0A000', `unsupported frontend protocol ${major}.${minor}: server supports 3.0 to 3.${protocolMinorMax}`)
+
 /** Reads a StartupMessage; throws a FATAL SqlError for one we cannot serve. */
 export function readStartupMessage({ major, minor, parameters }: Extract<StartupPacket, { type: 'startup' }>): Client {
-  if (major !== 3)
-    throw fatal('0A000', `unsupported frontend protocol ${major}.${minor}: server supports 3.0 to 3.${protocolMinorMax}`)
+  if (major !== 3) throw unsupportedProtocol(major, minor)
   const user = parameters.get('user') ?? ''
   if (user === '') throw fatal('28000', 'no PostgreSQL user name specified in startup packet')
   const replication = parameters.get('replication')

@@ -101,8 +101,14 @@ class FrontendProcess implements Frontend, SessionHost {
     this.connectionsMax = config.connectionsMax ?? connectionsDefault
     this.tls = config.tls && { ...config.tls, applicationProtocols: [applicationProtocol] }
     this.cancelKeys = new CancelKeys(world.clock)
+    let why: unknown
     const listen = async (): Promise<void> => {
-      this.listener = await sockets.listen({ host: config.host, port: config.port }, (socket) => this.accept(socket))
+      try {
+        this.listener = await sockets.listen({ host: config.host, port: config.port }, (socket) => this.accept(socket))
+      } catch (error) {
+        why = error
+        throw error
+      }
     }
     const machine = frontendMachine.provide({
       actors: { listen: fromPromise(listen) },
@@ -120,9 +126,9 @@ class FrontendProcess implements Frontend, SessionHost {
       finished = resolve
     })
     this.actor.subscribe({
-      next: ({ value, error }) => {
+      next: ({ value }) => {
         if (value === 'serving') opened()
-        else if (value === 'failed') refused(error)
+        else if (value === 'failed') refused(why)
         else if (value === 'draining') this.drain()
         else if (value === 'ending') this.endAll()
         else if (value === 'closed') finished()

@@ -8,9 +8,9 @@ import type { World } from '../../bus/world.ts'
 import { unreachable } from '../../protocol/assert.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { type BackendSink, BackendWriter, type OutputBuffer } from '../../protocol/pg/backend-messages.ts'
-import { FrontendParser, protocolViolation, type StartupPacket } from '../../protocol/pg/frontend-messages.ts'
+import { FrontendParser, type StartupPacket } from '../../protocol/pg/frontend-messages.ts'
 import type { QueryProcessorPort } from '../../protocol/session.ts'
-import { authenticate, type Client, cancelSecretBytes, readStartupMessage } from './authenticate.ts'
+import { authenticate, type Client, cancelSecretBytes, readStartupMessage, unsupportedProtocol } from './authenticate.ts'
 import { machineClock } from './clock.ts'
 import { type Connection, Conversation } from './extended-query.ts'
 
@@ -139,13 +139,13 @@ export class ClientSession implements BackendSink, Connection {
   private startup(packet: StartupPacket): void {
     switch (packet.type) {
       case 'sslRequest':
-        if (this.tlsAsked || this.encrypted) throw protocolViolation('received a second SSLRequest')
+        if (this.tlsAsked || this.encrypted) throw unsupportedProtocol(1234, 5679)
         this.tlsAsked = true
         if (this.host.tls === undefined) this.socket.send(no)
         else this.negotiatedTls(this.host.tls)
         return
       case 'gssEncRequest':
-        if (this.gssAsked) throw protocolViolation('received a second GSSENCRequest')
+        if (this.gssAsked) throw unsupportedProtocol(1234, 5680)
         this.gssAsked = true
         this.socket.send(no)
         return
@@ -233,6 +233,11 @@ export class ClientSession implements BackendSink, Connection {
   /** Ends now, with a last word to the client. */
   terminate(error: SqlError): void {
     if (this.leaving) return
+    if (this.arrival?.getSnapshot().matches({ unknown: 'securing' })) {
+      // A last word could not be read before the handshake is over.
+      this.destroy()
+      return
+    }
     this.writer.abandonMessage()
     this.writer.error(error.with({ severity: 'FATAL' }))
     this.writer.flush()
@@ -320,13 +325,14 @@ export class ClientSession implements BackendSink, Connection {
   }
 
   released(): void {
-    if (this.socketClosed && this.conversation?.closed !== false) this.departure?.send({ type: 'released' })
+    if (!this.destroyed && this.socketClosed && this.conversation?.closed !== false) this.departure?.send({ type: 'released' })
   }
 
   private destroy(): void {
     if (this.destroyed) return
     this.destroyed = true
     this.arrival?.stop()
+    this.arrival = undefined
     this.departure?.stop()
     this.conversation?.closeSession()
     this.writer.discard()
