@@ -19,6 +19,9 @@ import type { SqlType, Typmod } from './type.ts'
 
 const sign = { positive: 0x0000, negative: 0x4000, NaN: 0xc000, Infinity: 0xd000, '-Infinity': 0xf000 } as const
 
+/** What PostgreSQL puts into the scale of an infinity. */
+const infinityScale = 0x20
+
 function u16(value: number, writer: ByteWriter): void {
   writer.i16((value << 16) >> 16)
 }
@@ -28,7 +31,7 @@ function send(value: Numeric, writer: ByteWriter): void {
     u16(0, writer)
     u16(0, writer)
     u16(sign[value.special], writer)
-    u16(0, writer)
+    u16(value.special === 'NaN' ? 0 : infinityScale, writer)
     return
   }
   const { groups, weight } = base10000(value)

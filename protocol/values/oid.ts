@@ -19,14 +19,11 @@ function scanUnsigned(text: string, bits: 32 | 64, type: string): bigint {
   const rest = text.slice(at + all.length)
   for (let i = 0; i < rest.length; i++) if (!isSpace(rest.charCodeAt(i))) throw invalidText(type, text)
   const signed = sign === '-' ? -value : value
-  // oidin takes what fits either int4 or uint4.
-  if (bits === 32 && (signed < -0x80000000n || BigInt.asUintN(64, signed) > 0xffffffffn) && !isSmallNegative(signed)) {
-    throw outOfRange()
-  }
-  return BigInt.asUintN(bits, signed)
+  const wrapped = BigInt.asUintN(64, signed)
+  // oidin takes 32 bits as they are or sign-extended to 64.
+  if (bits === 32 && wrapped > 0xffffffffn && wrapped < 0xffffffff80000000n) throw outOfRange()
+  return BigInt.asUintN(bits, wrapped)
 }
-
-const isSmallNegative = (value: bigint): boolean => value < 0n && value >= -0x80000000n
 
 /** Decimal text, the everyday case, without BigInt. */
 export function parseOid(text: string, type = 'oid'): Oid {

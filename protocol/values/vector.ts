@@ -23,6 +23,11 @@ function vectorType(element: SqlType<number>, oid: number, arrayOid: number, nam
       )
     },
     output: (value, settings) => value.elements.map((item) => element.output(item as number, settings)).join(' '),
+    send(value, writer) {
+      if (value.elements.length > 0) return array.send(value, writer)
+      // One dimension of length 0, where a plain empty array has none.
+      for (const word of [1, 0, element.oid, 0, 0]) writer.i32(word)
+    },
     receive(reader, typmod) {
       const value = array.receive(reader, typmod)
       if (value.elements.includes(null)) throw new SqlError('22P03', `invalid ${name} data`)
