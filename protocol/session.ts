@@ -90,6 +90,8 @@ export interface QuerySession {
   closeStatement(name: string): void
   closePortal(name: string): void
   sync(): void | Promise<void>
+  /** The client sent Flush and waits: an answer that was held back (to repeat a statement that lost a conflict) is written now. */
+  flush(): void
   /**
    * A message that the frontend could not read (08P01, 22021) or refuses (FunctionCall): as if the error had been raised inside it.
    * Written to the output, aborts the transaction, skips up to Sync; ignored where the session skips already.

@@ -226,6 +226,7 @@ export class Conversation {
       case 'close':
         return message.of === 'statement' ? session.closeStatement(message.name) : session.closePortal(message.name)
       case 'flush':
+        session.flush()
         this.writer.flushDue = true
         return undefined
       case 'copyData':

@@ -152,6 +152,8 @@ export class EchoSession implements QuerySession {
     this.start.output.readyForQuery(this.status)
   }
 
+  flush(): void {}
+
   reject(error: SqlError): void {
     if (!this.skipping) this.failed(error)
   }
