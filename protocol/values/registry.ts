@@ -3,8 +3,12 @@ import type { Oid } from '../ids.ts'
 import { arrayType } from './array.ts'
 import { boolType } from './boolean.ts'
 import { byteaType } from './bytea.ts'
+import { dateType } from './date.ts'
 import { float4Type, float8Type } from './float.ts'
 import { int2Type, int4Type, int8Type } from './integer.ts'
+import { intervalType } from './interval.ts'
+import { jsonType } from './json.ts'
+import { jsonbType } from './jsonb.ts'
 import { numericType } from './numeric-type.ts'
 import {
   cidType,
@@ -32,6 +36,8 @@ import {
   unknownType,
   varcharType,
 } from './text.ts'
+import { timeType, timetzType } from './time.ts'
+import { timestampType, timestamptzType } from './timestamp.ts'
 import type { SqlType } from './type.ts'
 import { uuidType } from './uuid.ts'
 import { int2vectorType, oidvectorType } from './vector.ts'
@@ -85,6 +91,14 @@ for (const type of [
   regroleType,
   int2vectorType,
   oidvectorType,
+  dateType,
+  timeType,
+  timetzType,
+  timestampType,
+  timestamptzType,
+  intervalType,
+  jsonType,
+  jsonbType,
 ]) {
   registerWithArray(type)
 }
