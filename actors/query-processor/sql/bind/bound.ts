@@ -193,6 +193,8 @@ export type FromItem =
       readonly calls: readonly Expr[]
       readonly ordinality: boolean
       readonly lateral: boolean
+      /** Set-returning calls of a target list: one column for each call, a row (several OUT columns) as one value. */
+      readonly rowsAsValues?: boolean
       readonly columns: readonly OutputColumn[]
     }
   | {

@@ -134,11 +134,10 @@ export const isAnyElementFamily = (oid: Oid): boolean => oid === anyelementOid |
 export const isAnyCompatibleFamily = (oid: Oid): boolean =>
   oid === anycompatibleOid || oid === anycompatiblearrayOid || oid === anycompatiblenonarrayOid
 
-/** The element type of a true array (int2vector and oidvector are none), else 0. */
+/** The element type of an array (int2vector and oidvector are arrays here, name is none), else 0. */
 export function arrayElement(oid: Oid): Oid {
   const type = all().byOid.get(oid)
-  if (type === undefined || type.length !== -1 || type.category !== 'A') return 0
-  return type.element !== 0 && all().byOid.get(type.element)?.array === oid && !isVector(oid) ? type.element : 0
+  return type !== undefined && type.category === 'A' && type.length === -1 ? type.element : 0
 }
 
 export const isVector = (oid: Oid): boolean => oid === int2vectorOid || oid === oidvectorOid

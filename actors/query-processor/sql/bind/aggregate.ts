@@ -1,0 +1,107 @@
+import type { Oid } from '../../../../protocol/ids.ts'
+import type { Procedure } from '../functions/procedures.ts'
+import type { Expr, SortKey } from './bound.ts'
+import { coerceToBoolean, coerceType, isUnknown, typeName, typeRef } from './coerce.ts'
+import { orderOf } from './operator.ts'
+import { type FuncCall, locationIn, type Node, texts } from './parse-tree.ts'
+import { requireAggregatesAllowed } from './places.ts'
+import { sameExpr } from './same-expr.ts'
+import type { QueryScope } from './scope.ts'
+import { sortKey } from './sort-key.ts'
+import { aggregatesIn, relationsRead } from './walk.ts'
+
+/** parse_agg.c: an aggregate call, where it may stand and which query it belongs to. */
+export function bindAggregate(
+  scope: QueryScope,
+  call: FuncCall,
+  procedure: Procedure,
+  exprs: readonly Expr[],
+  result: Oid,
+  innerSet: Expr | undefined,
+  bindChild: (node: Node) => Expr,
+): Expr {
+  const { statement } = scope
+  const location = locationIn(call)
+  const name = texts(call.funcname).join('.')
+  if (exprs.length === 0 && !call.agg_star) {
+    throw statement.error('42809', `${name}(*) must be used to call a parameterless aggregate function`, location)
+  }
+  if (procedure.aggregateKind !== 'n') {
+    throw statement.error('42809', `WITHIN GROUP is required for ordered-set aggregate ${name}`, location)
+  }
+  if (innerSet !== undefined) {
+    throw statement.error(
+      '0A000',
+      'aggregate function calls cannot contain set-returning function calls',
+      statement.locationOf(innerSet),
+      { hint: 'You might be able to move the set-returning function into a LATERAL FROM item.' },
+    )
+  }
+  const filter = bindFilter(scope, call, bindChild)
+  const orderBy = bindOrder(scope, call, exprs, bindChild)
+  const aggregate: Expr = {
+    kind: 'aggregate',
+    type: typeRef(result),
+    procedure: procedure.oid,
+    arguments: exprs,
+    distinct: call.agg_distinct === true,
+    orderBy,
+    filter,
+    at: statement.position(location),
+  }
+  if (aggregate.distinct) requireSortable(scope, exprs)
+  for (const part of [...exprs, ...orderBy.map((key) => key.expr), ...(filter === undefined ? [] : [filter])]) {
+    for (const inner of aggregatesIn(part)) {
+      throw statement.error('42803', 'aggregate function calls cannot be nested', statement.locationOf(inner))
+    }
+  }
+  const read = relationsRead(aggregate)
+  if (read.size > 0 && ![...read].some((id) => scope.own.has(id))) {
+    throw statement.unsupported('an aggregate over columns of an outer query only', location)
+  }
+  requireAggregatesAllowed(scope, location)
+  scope.hasAggregates = true
+  return statement.place(aggregate, location)
+}
+
+function bindFilter(scope: QueryScope, call: FuncCall, bindChild: (node: Node) => Expr): Expr | undefined {
+  if (call.agg_filter === undefined) return undefined
+  const place = scope.place
+  requireAggregatesAllowed(scope, locationIn(call))
+  scope.place = 'FILTER'
+  const filter = coerceToBoolean(scope.statement, bindChild(call.agg_filter), 'FILTER')
+  scope.place = place
+  return filter
+}
+
+function bindOrder(
+  scope: QueryScope,
+  call: FuncCall,
+  exprs: readonly Expr[],
+  bindChild: (node: Node) => Expr,
+): readonly SortKey[] {
+  return (call.agg_order ?? []).map((node) => {
+    const by = node.SortBy!
+    let expr = bindChild(by.node)
+    if (isUnknown(expr)) expr = coerceType(scope.statement, expr, typeRef(25), 'implicit')
+    if (call.agg_distinct && !exprs.some((argument) => sameExpr(argument, expr))) {
+      throw scope.statement.error(
+        '42P10',
+        'in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list',
+        scope.statement.locationOf(expr),
+      )
+    }
+    return sortKey(scope.statement, by, expr)
+  })
+}
+
+function requireSortable(scope: QueryScope, exprs: readonly Expr[]): void {
+  for (const expr of exprs) {
+    if (orderOf(expr.type.oid) !== undefined) continue
+    throw scope.statement.error(
+      '42883',
+      `could not identify an equality operator for type ${typeName(expr.type.oid)}`,
+      scope.statement.locationOf(expr),
+    )
+  }
+}

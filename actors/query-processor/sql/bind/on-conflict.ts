@@ -1,0 +1,78 @@
+import type { Index, Table } from '../catalog/schema.ts'
+import { bindAssignments, findTableColumn } from './assignments.ts'
+import type { OnConflict } from './bound.ts'
+import { bindCondition, bindExpr } from './expression.ts'
+import { tableItem, tableNamespace } from './from.ts'
+import type { Alias, InferClause, OnConflictClause } from './parse-tree.ts'
+import { locationIn } from './parse-tree.ts'
+import type { QueryScope } from './scope.ts'
+
+/** transformOnConflictClause */
+export function bindOnConflict(scope: QueryScope, table: Table, alias: Alias | undefined, clause: OnConflictClause): OnConflict {
+  const { statement } = scope
+  const isUpdate = clause.action === 'ONCONFLICT_UPDATE'
+  if (isUpdate && clause.infer === undefined) {
+    const message = 'ON CONFLICT DO UPDATE requires inference specification or constraint name'
+    throw statement.error('42601', message, locationIn(clause), { hint: 'For example, ON CONFLICT (column_name).' })
+  }
+  const before = scope.namespace
+  const existing = scope.newRelation()
+  const existingItem = tableNamespace(scope, tableItem(existing, table), alias)
+  scope.namespace = [existingItem]
+  const arbiters = clause.infer && inferArbiters(scope, table, clause.infer)
+  if (!isUpdate) {
+    scope.namespace = before
+    return { arbiters, update: undefined }
+  }
+  const excluded = scope.newRelation()
+  const excludedItem = tableNamespace(scope, tableItem(excluded, table), { aliasname: 'excluded' })
+  scope.namespace = [existingItem, excludedItem]
+  // A bare name in SET or WHERE means the row there is; `excluded.` must be said.
+  excludedItem.columnsVisible = false
+  const set = bindAssignments(scope, table, clause.targetList ?? [])
+  const where = clause.whereClause && bindCondition(scope, clause.whereClause, 'WHERE', 'WHERE')
+  scope.namespace = before
+  return { arbiters, update: { existing, excluded, set, where } }
+}
+
+/** infer_arbiter_indexes: every valid unique index over exactly these columns, or the one of the named constraint. */
+function inferArbiters(scope: QueryScope, table: Table, infer: InferClause): readonly Index[] {
+  const { statement } = scope
+  const unique = [table.primaryKey, ...table.indexes].filter((index) => index?.unique === true) as Index[]
+  if (infer.conname !== undefined) {
+    const named = unique.find((index) => index.name === infer.conname && index.constraintOid !== undefined)
+    if (named !== undefined) return [named]
+    const message = table.checks.some((check) => check.name === infer.conname)
+      ? 'constraint in ON CONFLICT clause has no associated index'
+      : `constraint "${infer.conname}" for table "${table.name}" does not exist`
+    throw statement.error(message.startsWith('constraint in') ? '42809' : '42704', message, -1)
+  }
+  const attnums = new Set<number>()
+  let hasExpression = false
+  for (const node of infer.indexElems ?? []) {
+    const element = node.IndexElem!
+    if (element.name === undefined) {
+      const expr = bindExpr(scope, element.expr!, 'index expression')
+      if (expr.kind === 'column') attnums.add(expr.column + 1)
+      else hasExpression = true
+      continue
+    }
+    const column = findTableColumn(table, element.name)
+    if (column === undefined) {
+      throw statement.error('42703', `column "${element.name}" does not exist`, infer.location ?? 0)
+    }
+    attnums.add(column.attnum)
+  }
+  if (infer.whereClause !== undefined) bindCondition(scope, infer.whereClause, 'index expression', 'WHERE')
+  const found = hasExpression
+    ? []
+    : unique.filter(
+        (index) =>
+          index.state === 'valid' &&
+          index.columns.every(({ attnum }) => attnums.has(attnum)) &&
+          [...attnums].every((attnum) => index.columns.some((column) => column.attnum === attnum)),
+      )
+  if (found.length > 0) return found
+  const message = 'there is no unique or exclusion constraint matching the ON CONFLICT specification'
+  throw statement.error('42P10', message, -1)
+}
