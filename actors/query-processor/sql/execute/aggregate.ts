@@ -1,0 +1,274 @@
+import type { Value } from '../../../../protocol/values/value.ts'
+import type { AggregateFunction, FunctionContext } from '../functions/registry.ts'
+import type { Layout, Slot } from '../plan/node.ts'
+import { batchRows, type Frame, type Opener, pause, type Row, rowBytes, Turns } from './frame.ts'
+import { type HashKey, rowHashKey } from './kernels.ts'
+import { Partitions } from './partitions.ts'
+import { type Stream, Suspension } from './run.ts'
+import type { RowCompare } from './sort.ts'
+
+export interface AggregatePart {
+  readonly implementation: AggregateFunction<unknown>
+  readonly start: () => unknown
+  readonly arguments: readonly number[]
+  readonly filter: number | undefined
+  /** DISTINCT: what makes an argument list the same. */
+  readonly distinct: ((row: Row, slots: readonly number[]) => HashKey | null) | undefined
+  readonly orderBy: RowCompare | undefined
+}
+
+export interface AggregateParts {
+  readonly keys: readonly number[]
+  readonly calls: readonly AggregatePart[]
+  readonly layout: Layout
+  readonly sorted: boolean
+}
+
+/** One aggregate of one group. DISTINCT and ORDER BY keep their rows until the end. */
+class Accumulator {
+  private state: unknown
+  private readonly part: AggregatePart
+  private seen: Map<HashKey | null, Row> | undefined
+  private rows: Row[] | undefined
+
+  constructor(part: AggregatePart) {
+    this.part = part
+    this.state = part.start()
+    if (part.orderBy !== undefined) this.rows = []
+    if (part.distinct !== undefined) this.seen = new Map()
+  }
+
+  /** Bytes newly held. */
+  add(row: Row, context: FunctionContext): number {
+    const { part } = this
+    if (part.filter !== undefined && row[part.filter] !== true) return 0
+    if (this.seen === undefined && this.rows === undefined) {
+      this.transition(row, context)
+      return 0
+    }
+    if (this.seen !== undefined) {
+      const distinct = part.distinct as NonNullable<AggregatePart['distinct']>
+      const key = distinct(row, part.arguments)
+      if (this.seen.has(key)) return 0
+      this.seen.set(key, row)
+    } else this.rows?.push(row)
+    return rowBytes(row)
+  }
+
+  private transition(row: Row, context: FunctionContext): void {
+    const { arguments: slots, implementation } = this.part
+    if (slots.length === 1) {
+      const value = row[slots[0] as number] as Value
+      if (value === null && implementation.skipNulls) return
+      this.state = implementation.add(context, this.state, value as never)
+      return
+    }
+    if (slots.length === 0) {
+      this.state = implementation.add(context, this.state)
+      return
+    }
+    const values = slots.map((slot) => row[slot] as Value)
+    if (implementation.skipNulls && values.includes(null)) return
+    this.state = implementation.add(context, this.state, ...(values as never[]))
+  }
+
+  finish(context: FunctionContext): Value {
+    const rows = this.seen === undefined ? this.rows : [...this.seen.values()]
+    if (rows !== undefined) {
+      if (this.part.orderBy !== undefined) rows.sort(this.part.orderBy)
+      for (const row of rows) this.transition(row, context)
+    }
+    return this.part.implementation.finish(context, this.state)
+  }
+}
+
+interface Group {
+  readonly row: Row
+  readonly accumulators: readonly Accumulator[]
+}
+
+export function aggregateRows(input: Opener, parts: AggregateParts): Opener {
+  const { keys, calls, layout } = parts
+  const hash = rowHashKey(keys.map((key) => (layout[key] as Slot).type.oid))
+  if (keys.length === 0) return (frame) => plain(input(frame), calls, frame)
+  if (parts.sorted) return (frame) => sorted(input(frame), parts, hash, frame)
+  return (frame) => hashed(input(frame), parts, hash, 0, frame)
+}
+
+function finished(keys: readonly number[], { row, accumulators }: Group, frame: Frame): Row {
+  const made = new Array<Value>(keys.length + accumulators.length)
+  for (let i = 0; i < keys.length; i++) made[i] = row[keys[i] as number] as Value
+  for (let i = 0; i < accumulators.length; i++) made[keys.length + i] = (accumulators[i] as Accumulator).finish(frame.context)
+  return made
+}
+
+function* plain(source: Stream, calls: readonly AggregatePart[], frame: Frame): Stream {
+  const accumulators = calls.map((call) => new Accumulator(call))
+  const { memory } = frame.run
+  let bytes = 0
+  const turns = new Turns(frame.run)
+  try {
+    for (const item of source) {
+      if (item instanceof Suspension) {
+        yield item
+        continue
+      }
+      for (const row of item) {
+        for (const accumulator of accumulators) {
+          const held = accumulator.add(row, frame.context)
+          if (held === 0) continue
+          memory.take(held)
+          bytes += held
+        }
+      }
+      if (turns.due(item.length)) yield pause
+    }
+    yield [finished([], { row: [], accumulators }, frame)]
+  } finally {
+    memory.give(bytes)
+  }
+}
+
+type HashRow = (row: Row, slots: readonly number[]) => HashKey | null
+
+function* sorted(source: Stream, { keys, calls }: AggregateParts, hash: HashRow, frame: Frame): Stream {
+  let group: Group | undefined
+  let key: HashKey | null = null
+  let batch: Row[] = []
+  const turns = new Turns(frame.run)
+  for (const item of source) {
+    if (item instanceof Suspension) {
+      yield item
+      continue
+    }
+    for (const row of item) {
+      const next = hash(row, keys)
+      if (group === undefined || next !== key) {
+        if (group !== undefined) batch.push(finished(keys, group, frame))
+        group = { row, accumulators: calls.map((call) => new Accumulator(call)) }
+        key = next
+      }
+      for (const accumulator of group.accumulators) accumulator.add(row, frame.context)
+    }
+    if (batch.length >= batchRows) {
+      yield batch
+      batch = []
+    }
+    if (turns.due(item.length)) yield pause
+  }
+  if (group !== undefined) batch.push(finished(keys, group, frame))
+  if (batch.length > 0) yield batch
+}
+
+/** Groups beyond the budget go to files by key, each file then a smaller aggregation of its own. */
+function* hashed(source: Stream, parts: AggregateParts, hash: HashRow, depth: number, frame: Frame): Stream {
+  const { keys, calls, layout } = parts
+  const { memory } = frame.run
+  const groups = new Map<HashKey | null, Group>()
+  let bytes = 0
+  let spilled: Partitions | undefined
+  const turns = new Turns(frame.run)
+  try {
+    for (const item of source) {
+      if (item instanceof Suspension) {
+        yield item
+        continue
+      }
+      for (const row of item) {
+        const key = hash(row, keys)
+        let group = groups.get(key)
+        if (group === undefined) {
+          const size = rowBytes(row) + 96 + calls.length * 120
+          if (spilled !== undefined || memory.bytesUsed + size > memory.bytesMax) {
+            spilled ??= new Partitions(frame.run, layout, depth, 'An aggregation')
+            spilled.add(row, key)
+            continue
+          }
+          memory.take(size)
+          bytes += size
+          group = { row, accumulators: calls.map((call) => new Accumulator(call)) }
+          groups.set(key, group)
+        }
+        for (const accumulator of group.accumulators) {
+          const held = accumulator.add(row, frame.context)
+          if (held === 0) continue
+          memory.take(held)
+          bytes += held
+        }
+      }
+      if (turns.due(item.length)) yield pause
+    }
+    yield* emit(groups, keys, frame)
+    groups.clear()
+    memory.give(bytes)
+    bytes = 0
+    for (const part of spilled?.parts ?? []) {
+      if (part.rows > 0) yield* hashed(part.read(), parts, hash, depth + 1, frame)
+    }
+  } finally {
+    memory.give(bytes)
+    spilled?.release()
+  }
+}
+
+function* emit(groups: ReadonlyMap<HashKey | null, Group>, keys: readonly number[], frame: Frame): Stream {
+  let batch: Row[] = []
+  const turns = new Turns(frame.run)
+  for (const group of groups.values()) {
+    batch.push(finished(keys, group, frame))
+    if (batch.length >= batchRows) {
+      yield batch
+      batch = []
+    }
+    if (turns.due()) yield pause
+  }
+  if (batch.length > 0) yield batch
+}
+
+/** DISTINCT, UNION: the first row of each key passes at once; what the budget cannot remember goes to files. */
+export function distinctRows(input: Opener, slots: readonly number[], layout: Layout): Opener {
+  const hash = rowHashKey(slots.map((slot) => (layout[slot] as Slot).type.oid))
+  return (frame) => distinct(input(frame), slots, layout, hash, 0, frame)
+}
+
+function* distinct(source: Stream, slots: readonly number[], layout: Layout, hash: HashRow, depth: number, frame: Frame): Stream {
+  const { memory } = frame.run
+  const seen = new Set<HashKey | null>()
+  let bytes = 0
+  let spilled: Partitions | undefined
+  const turns = new Turns(frame.run)
+  try {
+    for (const item of source) {
+      if (item instanceof Suspension) {
+        yield item
+        continue
+      }
+      const batch: Row[] = []
+      for (const row of item) {
+        const key = hash(row, slots)
+        if (seen.has(key)) continue
+        const size = 64 + (typeof key === 'string' ? key.length : 8)
+        if (spilled !== undefined || memory.bytesUsed + size > memory.bytesMax) {
+          spilled ??= new Partitions(frame.run, layout, depth, 'DISTINCT')
+          spilled.add(row, key)
+          continue
+        }
+        memory.take(size)
+        bytes += size
+        seen.add(key)
+        batch.push(row)
+      }
+      if (batch.length > 0) yield batch
+      if (turns.due(item.length)) yield pause
+    }
+    seen.clear()
+    memory.give(bytes)
+    bytes = 0
+    for (const part of spilled?.parts ?? []) {
+      if (part.rows > 0) yield* distinct(part.read(), slots, layout, hash, depth + 1, frame)
+    }
+  } finally {
+    memory.give(bytes)
+    spilled?.release()
+  }
+}

@@ -1,0 +1,133 @@
+import { assert } from '../../../../protocol/assert.ts'
+import type { Layout } from '../plan/node.ts'
+import { type CommonTableState, type Frame, type Opener, pause, type Row, Turns } from './frame.ts'
+import { type HashKey, rowHashKey } from './kernels.ts'
+import { RowStore } from './row-store.ts'
+import { type Stream, Suspension } from './run.ts'
+
+export interface CommonTableParts {
+  readonly id: number
+  readonly layout: Layout
+  readonly open: (frame: Frame, state: CommonTableState) => Stream
+  /** Data modification runs to its end before anything reads. */
+  readonly atOnce: boolean
+}
+
+export function withTables(tables: readonly CommonTableParts[], body: Opener): Opener {
+  return function* (frame): Stream {
+    const states: CommonTableState[] = []
+    const before = tables.map(({ id }) => frame.commonTables.get(id))
+    try {
+      for (const table of tables) {
+        const state: CommonTableState = {
+          store: new RowStore(frame.run, table.layout, 'A common table'),
+          source: undefined,
+          working: undefined,
+        }
+        states.push(state)
+        frame.commonTables.set(table.id, state)
+        state.source = table.open(frame, state)
+        if (!table.atOnce) continue
+        for (const item of state.source) {
+          if (item instanceof Suspension) yield item
+          else for (const row of item) state.store.add(row)
+        }
+        state.source = undefined
+      }
+      yield* body(frame)
+    } finally {
+      states.forEach((state, i) => {
+        state.source?.return()
+        state.store.clear()
+        const table = tables[i] as CommonTableParts
+        const outer = before[i]
+        if (outer === undefined) frame.commonTables.delete(table.id)
+        else frame.commonTables.set(table.id, outer)
+      })
+    }
+  }
+}
+
+/** Reads what is there and draws more as it goes: a LIMIT above stops an endless recursion. */
+export function scanCommonTable(id: number): Opener {
+  return function* (frame): Stream {
+    const state = frame.commonTables.get(id)
+    assert(state !== undefined, 'a common table is read inside its WITH')
+    const reader = state.store.reader()
+    for (;;) {
+      const batch = reader.next()
+      if (batch !== undefined) {
+        yield batch
+        continue
+      }
+      if (state.source === undefined) return
+      const next = state.source.next()
+      if (next.done) state.source = undefined
+      else if (next.value instanceof Suspension) yield next.value
+      else for (const row of next.value) state.store.add(row)
+    }
+  }
+}
+
+export function scanWorkingTable(id: number): Opener {
+  return function* (frame): Stream {
+    const working = frame.commonTables.get(id)?.working
+    assert(working !== undefined, 'the step of a recursion reads what the last round added')
+    const reader = working.reader()
+    for (let batch = reader.next(); batch !== undefined; batch = reader.next()) yield batch
+  }
+}
+
+export interface RecursiveParts {
+  readonly layout: Layout
+  readonly start: Opener
+  readonly step: Opener
+  readonly distinct: boolean
+}
+
+export function recursiveUnion({ layout, start, step, distinct }: RecursiveParts): CommonTableParts['open'] {
+  const slots = layout.map((_, i) => i)
+  const hash = distinct ? rowHashKey(layout.map((slot) => slot.type.oid)) : undefined
+  return function* (frame, state): Stream {
+    const { memory } = frame.run
+    const seen = new Set<HashKey | null>()
+    let bytes = 0
+    const fresh = (rows: readonly Row[]): readonly Row[] => {
+      if (hash === undefined) return rows
+      return rows.filter((row) => {
+        const key = hash(row, slots)
+        if (seen.has(key)) return false
+        const size = 64 + (typeof key === 'string' ? key.length : 8)
+        memory.take(size)
+        bytes += size
+        seen.add(key)
+        return true
+      })
+    }
+    let round = start
+    const turns = new Turns(frame.run)
+    try {
+      for (;;) {
+        const next = new RowStore(frame.run, layout, 'A recursive query')
+        for (const item of round(frame)) {
+          if (item instanceof Suspension) {
+            yield item
+            continue
+          }
+          const rows = fresh(item)
+          for (const row of rows) next.add(row)
+          if (rows.length > 0) yield rows
+        }
+        state.working?.clear()
+        state.working = next
+        if (next.length === 0) return
+        round = step
+        if (turns.due(16)) yield pause
+      }
+    } finally {
+      memory.give(bytes)
+      state.working?.clear()
+      state.working = undefined
+    }
+  }
+}

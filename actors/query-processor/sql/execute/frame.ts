@@ -1,0 +1,115 @@
+import type { MaybePromise } from '../../../../bus/bus.ts'
+import { SqlRow, type Value } from '../../../../protocol/values/value.ts'
+import type { FunctionContext } from '../functions/registry.ts'
+import type { RowStore } from './row-store.ts'
+import { type Affected, type Batch, type Run, type Stream, Suspension } from './run.ts'
+
+export type Row = readonly Value[]
+
+/** A common table while its WITH is open. */
+export interface CommonTableState {
+  readonly store: RowStore
+  /** Rows still to come; undefined when all are in the store. */
+  source: Stream | undefined
+  /** Of a recursive one: what the step reads. */
+  working: RowStore | undefined
+}
+
+/** What one execution of one plan holds beside its operators' own state. Compiled expressions own nothing. */
+export interface Frame {
+  readonly run: Run
+  readonly context: FunctionContext
+  readonly parameters: readonly Value[]
+  /** Columns of enclosing rows, answers of subqueries, results of volatile calls. */
+  readonly slots: Value[]
+  readonly commonTables: Map<number, CommonTableState>
+  /** Things made once per execution, by whoever made them. */
+  readonly kept: Map<object, unknown>
+  readonly affected: Affected
+  /** EXPLAIN ANALYZE counts into these. */
+  readonly counters: Counters | undefined
+}
+
+export interface Counters {
+  keysRead(node: object, keys: number): void
+}
+
+export type Evaluate = (row: Row, frame: Frame) => Value
+export type Opener = (frame: Frame) => Stream
+
+/** Stands in a slot that nobody has filled for the present row. */
+export const unset: Value = new SqlRow([])
+export const emptyRow: Row = []
+
+/** Hands the thread to other sessions. */
+export const pause = new Suspension()
+
+/** Rows an operator gathers before it passes them on. */
+export const batchRows = 512
+
+/** Waits for what may be a promise; the stream is suspended meanwhile. */
+export function* settled<T>(value: MaybePromise<T>): Generator<Suspension, T, void> {
+  if (!(value instanceof Promise)) return value
+  let answer: { readonly value: T } | undefined
+  let failure: { readonly error: unknown } | undefined
+  const promise = value.then(
+    (result) => {
+      answer = { value: result }
+    },
+    (error: unknown) => {
+      failure = { error }
+    },
+  )
+  while (answer === undefined && failure === undefined) yield new Suspension(promise)
+  if (failure !== undefined) throw (failure as { readonly error: unknown }).error
+  return (answer as unknown as { readonly value: T }).value
+}
+
+/** Every row of a stream, one call each; suspensions are passed on. */
+export function* eachRow(stream: Stream, visit: (row: Row) => void): Generator<Suspension, void, void> {
+  for (const item of stream) {
+    if (item instanceof Suspension) yield item
+    else for (const row of item) visit(row)
+  }
+}
+
+/** Called in loops that emit nothing: every few hundred turns it looks whether to stop or to let others run. */
+export class Turns {
+  private turns = 0
+  private readonly run: Run
+
+  constructor(run: Run) {
+    this.run = run
+  }
+
+  /** True when the operator should yield `pause`. `rows`: how many turns this call stands for. */
+  due(rows = 1): boolean {
+    this.turns += rows
+    if (this.turns < 256) return false
+    this.turns = 0
+    this.run.checkInterrupts()
+    return this.run.shouldYield()
+  }
+}
+
+export const isBatch = (item: Batch | Suspension): item is Batch => !(item instanceof Suspension)
+
+/** What a row weighs in memory, roughly: enough to bound it. */
+export function rowBytes(row: Row): number {
+  let bytes = 32 + row.length * 8
+  for (let i = 0; i < row.length; i++) {
+    const value = row[i]
+    if (typeof value === 'string') bytes += 24 + value.length
+    else if (typeof value === 'bigint') bytes += 24
+    else if (typeof value === 'object' && value !== null) bytes += objectBytes(value as object)
+  }
+  return bytes
+}
+
+function objectBytes(value: object): number {
+  if (value instanceof Uint8Array) return 96 + value.length
+  if ('elements' in value) return 48 + rowBytes(value.elements as Row)
+  if ('fields' in value) return 48 + rowBytes(value.fields as Row)
+  if ('root' in value) return 200 + JSON.stringify(value.root)?.length * 2 || 200
+  return 72
+}

@@ -1,0 +1,45 @@
+import type { Value } from '../../../../protocol/values/value.ts'
+import { type Evaluate, type Frame, type Row, settled, unset } from './frame.ts'
+import type { Suspension } from './run.ts'
+
+/**
+ * Thrown through an expression that needs something not there yet: a promise's value, or a subquery's answer. `evaluateWaiting`
+ * catches it, gets the thing into its place in the frame, and evaluates again from the start. So CASE and AND stay lazy, and a subquery
+ * can be suspended like any other stream although closures cannot.
+ */
+export class Site {
+  readonly slot: number
+  private readonly promise: Promise<Value> | undefined
+
+  constructor(slot: number, promise?: Promise<Value>) {
+    this.slot = slot
+    this.promise = promise
+  }
+
+  *fill(_row: Row, frame: Frame): Generator<Suspension, void, void> {
+    frame.slots[this.slot] = yield* settled(this.promise as Promise<Value>)
+  }
+}
+
+/** Evaluates an expression with sites for one row. The caller has emptied the sites. */
+export function* evaluateFilled(evaluate: Evaluate, row: Row, frame: Frame): Generator<Suspension, Value, void> {
+  for (;;) {
+    let site: Site
+    try {
+      return evaluate(row, frame)
+    } catch (thrown) {
+      if (!(thrown instanceof Site)) throw thrown
+      site = thrown
+    }
+    yield* site.fill(row, frame)
+  }
+}
+
+export function* evaluateWaiting(
+  compiled: { readonly evaluate: Evaluate; readonly sites: readonly number[] },
+  row: Row,
+  frame: Frame,
+): Generator<Suspension, Value, void> {
+  for (const slot of compiled.sites) frame.slots[slot] = unset
+  return yield* evaluateFilled(compiled.evaluate, row, frame)
+}
