@@ -1,0 +1,168 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { connect, createServer, type Server } from 'node:net'
+import { join, resolve } from 'node:path'
+
+/** Why a directory cannot be used, in one line with the way out. */
+export class DirectoryRefused extends Error {
+  override readonly name = 'DirectoryRefused'
+}
+
+export interface DataDirectory {
+  readonly path: string
+  /** Gives the lock back. */
+  release(): Promise<void>
+}
+
+const formatFile = 'taudb.json'
+const format = 1
+const lockFile = 'lock'
+/** Longer paths do not fit into a socket's address. */
+const socketPathBytesMax = 100
+
+/**
+ * Takes a data directory for this process, creating it when it is missing or empty. The lock is a unix socket in it: whoever answers there
+ * holds the directory, and a socket that nobody answers is what a killed process left behind. Throws DirectoryRefused.
+ */
+export async function takeDataDirectory(path: string): Promise<DataDirectory> {
+  const directory = resolve(path)
+  const names = entriesOf(directory)
+  if (names.includes(formatFile)) checkFormat(directory)
+  else if (names.some((name) => name !== lockFile)) {
+    throw new DirectoryRefused(`${directory} is not a taudb data directory and not empty: name a new or empty one with --data`)
+  }
+  const lock = await takeLock(directory)
+  if (!names.includes(formatFile)) {
+    const text = `${JSON.stringify({ about: 'a taudb data directory: do not change or remove files in it', format })}\n`
+    told(directory, () => writeFileSync(join(directory, formatFile), text))
+  }
+  return { path: directory, release: () => lock.release() }
+}
+
+function entriesOf(directory: string): string[] {
+  return told(directory, () => {
+    mkdirSync(directory, { recursive: true })
+    return readdirSync(directory)
+  })
+}
+
+/** Refuses what is there unless this program can read it; for the journal's reader, which takes no lock. */
+export function checkDataDirectory(path: string): string {
+  const directory = resolve(path)
+  const isThere = told(
+    directory,
+    () => existsSync(directory) && statSync(directory).isDirectory() && existsSync(join(directory, formatFile)),
+  )
+  if (!isThere) throw new DirectoryRefused(`${directory} is not a taudb data directory: name one with --data`)
+  checkFormat(directory)
+  return directory
+}
+
+function checkFormat(directory: string): void {
+  const path = join(directory, formatFile)
+  const text = told(directory, () => readFileSync(path, 'utf8'))
+  let found: unknown
+  try {
+    found = (JSON.parse(text) as { format?: unknown }).format
+  } catch {
+    throw new DirectoryRefused(
+      `${path} is damaged: restore the directory from a backup, or write {"format": ${format}} into it if nothing else was touched`,
+    )
+  }
+  if (found !== format)
+    throw new DirectoryRefused(
+      `${directory} has format ${String(found)}, this taudb reads format ${format}: use the version that made it`,
+    )
+}
+
+/** Runs a step on the file system and says in one line what it would not do. */
+function told<T>(directory: string, step: () => T): T {
+  try {
+    return step()
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string }
+    if (code === 'EACCES' || code === 'EPERM')
+      throw new DirectoryRefused(`no permission to read and write ${directory}: change its owner or name another one with --data`)
+    if (code === 'ENOTDIR' || code === 'EEXIST')
+      throw new DirectoryRefused(`${directory} is not a directory: name another one with --data`)
+    if (code === 'ENOSPC') throw new DirectoryRefused(`no space left on the device of ${directory}`)
+    if (code === 'EROFS') throw new DirectoryRefused(`${directory} is on a read-only file system: name another one with --data`)
+    throw new DirectoryRefused(`${directory} cannot be used: ${message}`)
+  }
+}
+
+interface Lock {
+  release(): Promise<void>
+}
+
+/**
+ * Two sockets. On Linux an abstract one, named after the directory's inode: binding it is atomic and it dies with its process. And one in the
+ * directory itself, which also stops a process of another container that shares the directory but not the network.
+ */
+async function takeLock(directory: string): Promise<Lock> {
+  const inUse = (): DirectoryRefused =>
+    new DirectoryRefused(`${directory} is in use by another taudb process: stop that one or name another directory with --data`)
+  const { dev, ino } = told(directory, () => statSync(directory))
+  const guard = process.platform === 'linux' ? await listen(`\0taudb-${dev}-${ino}`, directory, inUse) : undefined
+  const address = socketAddress(directory)
+  try {
+    if (await isAnswered(address.path)) throw inUse()
+    told(directory, () => rmSync(join(directory, lockFile), { force: true }))
+    const server = await listen(address.path, directory, inUse)
+    return {
+      release: async () => {
+        await Promise.all([server, guard].map((open) => open !== undefined && new Promise((done) => open.close(done))))
+        address.close()
+      },
+    }
+  } catch (error) {
+    guard?.close()
+    address.close()
+    throw error
+  }
+}
+
+/** A short name for a deep directory: Linux names open directories under /proc/self/fd. */
+function socketAddress(directory: string): { readonly path: string; close(): void } {
+  const path = join(directory, lockFile)
+  if (Buffer.byteLength(path) <= socketPathBytesMax) return { path, close: () => {} }
+  if (!existsSync('/proc/self/fd'))
+    throw new DirectoryRefused(`${directory} is too long a path for its lock: name a shorter one with --data`)
+  const descriptor = told(directory, () => openSync(directory, constants.O_RDONLY))
+  return { path: `/proc/self/fd/${descriptor}/${lockFile}`, close: () => closeSync(descriptor) }
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((settle) => {
+    const socket = connect(path)
+    socket.on('connect', () => {
+      socket.destroy()
+      settle(true)
+    })
+    socket.on('error', () => settle(false))
+  })
+}
+
+function listen(path: string, directory: string, inUse: () => DirectoryRefused): Promise<Server> {
+  return new Promise((settle, reject) => {
+    const server = createServer((socket) => socket.destroy())
+    server.on('error', (error) => {
+      const taken = (error as { code?: string }).code === 'EADDRINUSE'
+      reject(taken ? inUse() : new DirectoryRefused(`${directory} cannot be locked: ${error.message}`))
+    })
+    server.listen(path, () => {
+      server.unref()
+      settle(server)
+    })
+  })
+}
