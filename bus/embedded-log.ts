@@ -22,6 +22,7 @@ const fillBytesDefault = 4 * 2 ** 20
 const urgentBytes = 65_536
 const segmentMagic = 'TAUDBLOG1\n'
 const segmentHeaderBytes = 32
+const segmentName = /^\d{16}\.log$/
 
 interface Segment {
   readonly path: string
@@ -172,8 +173,8 @@ export class EmbeddedLog implements Log {
 
   private async recover(): Promise<void> {
     const names = this.files.list(this.directory)
-    for (const name of names) if (name.endsWith('.new')) this.files.remove(`${this.directory}/${name}`)
-    const found = names.filter((name) => /^\d{16}\.log$/.test(name)).sort()
+    for (const name of names) if (name.endsWith('.draft')) this.files.remove(`${this.directory}/${name}`)
+    const found = names.filter((name) => segmentName.test(name)).sort()
     const buffers: Buffer[] = []
     for (const name of found) {
       const segment = { path: `${this.directory}/${name}`, first: Number(name.slice(0, 16)) }
@@ -295,6 +296,31 @@ export class EmbeddedLog implements Log {
 
   private load(segment: Segment): Buffer {
     return this.files.read(segment.path)
+  }
+}
+
+/** Every entry of a log's directory, read without changing anything; what a writer is just appending may or may not be there. */
+export function* readLogFiles(files: Files, directory: string): Iterable<LogEntry> {
+  let next: number | undefined
+  const found = files
+    .list(directory)
+    .filter((name) => segmentName.test(name))
+    .sort()
+  for (const name of found) {
+    const path = `${directory}/${name}`
+    const first = Number(name.slice(0, 16))
+    const buffer = files.read(path)
+    if (!isSegment(buffer, first)) throw new LogCorrupt(`${path}: damaged, its header does not match its check`)
+    if (next !== undefined && first !== next)
+      throw new LogCorrupt(`${path}: damaged, entries ${next} to ${first - 1} are missing`)
+    next = first
+    for (let at = segmentHeaderBytes; ; next++) {
+      const reading = readEntry(buffer, at, next)
+      if (reading.kind === 'damaged') throw new LogCorrupt(`${path}: damaged behind entry ${next - 1}: ${reading.why}`)
+      if (reading.kind !== 'entry') break
+      yield { sequence: sequence(next), bytes: reading.bytes }
+      at = reading.next
+    }
   }
 }
 
