@@ -6,7 +6,16 @@ import { outputDefaults } from '../../../../protocol/values/type.ts'
 import { typeName } from '../../../../protocol/values/type-name.ts'
 import type { Value } from '../../../../protocol/values/value.ts'
 import type { Expr, Query, RelationId, SessionValue, SortKey } from '../bind/bound.ts'
-import { boolOid, builtinType, int4Oid, numericOid, regclassOid, textOid, unknownOid } from '../functions/builtin-types.ts'
+import {
+  boolOid,
+  bpcharOid,
+  builtinType,
+  int4Oid,
+  numericOid,
+  regclassOid,
+  textOid,
+  unknownOid,
+} from '../functions/builtin-types.ts'
 import { allCasts } from '../functions/casts.ts'
 import { allOperators, type Operator } from '../functions/operators.ts'
 import { procedureByOid } from '../functions/procedures.ts'
@@ -15,6 +24,8 @@ import type { TypeRef } from './schema.ts'
 
 /** ruleutils.c of PostgreSQL 16: bound expressions back into SQL, spelled as \d shows them. */
 export interface DeparseOptions {
+  /** Spaces before CASE and END, which stand on lines of their own. */
+  readonly indent: number
   /** pg_get_expr(..., true): parentheses only where they are needed. */
   readonly pretty: boolean
   /** A column of a relation, quoted and qualified as the place needs it. */
@@ -27,6 +38,8 @@ export interface DeparseOptions {
 }
 
 export function typeText(type: TypeRef): string {
+  // character would be character(1).
+  if (type.oid === bpcharOid && type.typmod < 0) return 'bpchar'
   const known = typeByOid(type.oid)
   return known === undefined ? builtinType(type.oid).displayName : typeName(known, type.typmod)
 }
@@ -58,6 +71,17 @@ export function isCastCall(expr: Expr): boolean {
   if (expr.kind !== 'call' || !lookups().castFunctions.has(expr.procedure)) return false
   return expr.arguments.length === 1 && operatorOfCall(expr.procedure, 1) === undefined
 }
+
+/** A line break that takes the spaces before it away. */
+const lineBreak = '\u0004'
+
+/** The finished text: `deparse` leaves its line breaks as marks. */
+export function finishText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the mark occurs in no SQL text of ours
+  return text.replace(/ *\u0004/g, '\n')
+}
+
+export const startsLine = (text: string): boolean => text.startsWith(lineBreak)
 
 /** One expression; `parent` decides about parentheses in pretty form. */
 export function deparse(expr: Expr, options: DeparseOptions, parent?: Expr): string {
@@ -94,8 +118,11 @@ function deparseBare(expr: Expr, options: DeparseOptions): string {
       return expr.negated ? wrap(`NOT ${options.pretty ? `(${text})` : text}`) : text
     }
     case 'case': {
-      const branches = expr.branches.map(({ when, then }) => `WHEN ${deparse(when, options)} THEN ${deparse(then, options)}`)
-      return `CASE ${branches.join(' ')} ELSE ${deparse(expr.otherwise, options)} END`
+      const at = lineBreak + ' '.repeat(options.indent)
+      const branches = expr.branches.map(
+        ({ when, then }) => `${at}    WHEN ${deparse(when, options)} THEN ${deparse(then, options)}`,
+      )
+      return `${at}CASE${branches.join('')}${at}    ELSE ${deparse(expr.otherwise, options)}${at}END`
     }
     case 'coalesce':
     case 'greatest':
@@ -128,10 +155,8 @@ function deparseBare(expr: Expr, options: DeparseOptions): string {
       return wrap(`${inside(expr.left)} ${operator} ${expr.all ? 'ALL' : 'ANY'} (${deparse(expr.array, options)})`)
     }
     case 'in': {
-      const type: TypeRef = { oid: builtinType((expr.list[0] as Expr).type.oid).array, typmod: -1 }
-      const array: Expr = { kind: 'array', type, elements: expr.list }
       const how = expr.negated ? '<> ALL' : `${operatorName(expr.procedure)} ANY`
-      return wrap(`${inside(expr.left)} ${how} (${deparse(array, options)})`)
+      return wrap(`${inside(expr.left)} ${how} (${listText(expr.list, options)})`)
     }
     case 'subquery':
       return subqueryText(expr, options)
@@ -142,6 +167,21 @@ function deparseBare(expr: Expr, options: DeparseOptions): string {
     default:
       return unreachable(expr)
   }
+}
+
+/** The elements of IN as one array; casts that all have in common are made once, on the array. */
+function listText(list: readonly Expr[], options: DeparseOptions): string {
+  const first = list[0] as Expr
+  const arrayOf = (elements: readonly Expr[]): Expr => {
+    const type: TypeRef = { oid: builtinType((elements[0] as Expr).type.oid).array, typmod: -1 }
+    return { kind: 'array', type, elements }
+  }
+  const isShared = list.every(
+    (one) => one.kind === 'relabel' && first.kind === 'relabel' && one.argument.type.oid === first.argument.type.oid,
+  )
+  if (!isShared) return deparse(arrayOf(list), options)
+  const argument = arrayOf(list.map((one) => (one as Expr & { kind: 'relabel' }).argument))
+  return deparse({ kind: 'relabel', type: arrayOf(list).type, argument }, options)
 }
 
 export function notPrintable(what: string): SqlError {
@@ -193,10 +233,8 @@ function canBareInside(expr: Expr, parent: Expr): boolean {
     case 'atom':
     case 'function':
       return true
-    case 'cast': {
-      const argument = expr.kind === 'call' ? (expr.arguments[0] as Expr) : coerced(expr as CastExpr)
-      return canBareInside(argument, expr)
-    }
+    case 'cast':
+      return expr.kind === 'call' || canBareInside(coerced(expr as CastExpr), expr)
     case 'operator':
       return outer === 'operator' ? bindsTighter(expr, parent) : outer === 'function' || outer === 'boolean'
     case 'test':
@@ -235,6 +273,8 @@ function constantText(type: TypeRef, value: Value, options: DeparseOptions, with
   if (oid === boolOid) return value === true ? 'true' : 'false'
   if (oid === regclassOid && typeof value === 'number' && value >= 16_384) return `'${options.quotedRelation(value)}'${label}`
   const text = known.output(value, outputDefaults)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: our own marks must not be mistaken
+  if (/[\u0001-\u0004]/.test(text)) throw notPrintable('a control character')
   if (oid === int4Oid) return text.startsWith('-') ? `'${text}'${label}` : text
   if (oid === numericOid) {
     const isBare = /^\d/.test(text) && /[eE.]/.test(text)

@@ -1,8 +1,7 @@
 import { SqlError } from '../../../../protocol/errors.ts'
-import { resolveTypeName } from '../bind/names.ts'
+import { bindTypeName } from '../bind/bind.ts'
 import type { TypeName } from '../bind/parse-tree.ts'
 import { texts } from '../bind/parse-tree.ts'
-import { type Grammar, Statement } from '../bind/scope.ts'
 import type { TypeRef } from '../catalog/schema.ts'
 import { builtinType, int2vectorOid, int4Oid, int8Oid, oidvectorOid } from '../functions/builtin-types.ts'
 import type { DdlWork } from './context.ts'
@@ -26,8 +25,7 @@ export function serialType(work: DdlWork, name: TypeName): TypeRef | undefined {
 }
 
 export function namedType(work: DdlWork, name: TypeName): TypeRef {
-  // Names of types need no grammar.
-  return resolveTypeName(new Statement(work.bindScope(), {} as Grammar), name)
+  return bindTypeName(name, work.bindScope())
 }
 
 export function columnType(work: DdlWork, columnName: string, name: TypeName): TypeRef {

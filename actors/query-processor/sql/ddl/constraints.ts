@@ -1,7 +1,7 @@
 import { SqlError } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
 import { typeByOid } from '../../../../protocol/values/registry.ts'
-import type { CheckConstraint, Column, Index, IndexColumn, StoredExpression, Table } from '../catalog/schema.ts'
+import type { CheckConstraint, Column, Index, IndexColumn, Table } from '../catalog/schema.ts'
 import { builtinType } from '../functions/builtin-types.ts'
 import type { DdlWork } from './context.ts'
 import { storedCheck } from './expressions.ts'
@@ -21,8 +21,6 @@ export interface CheckSpecification {
   readonly name: string | undefined
   readonly node: DdlNode
   readonly validated: boolean
-  /** Copied by LIKE: bound already. */
-  readonly stored?: StoredExpression
 }
 
 export const keyColumnsMax = 32
@@ -112,7 +110,7 @@ export function constraintExists(name: string, table: string): SqlError {
 /** Puts a CHECK into the table's descriptor. The rows there are the caller's business. */
 export async function addCheck(work: DdlWork, tableOid: Oid, check: CheckSpecification): Promise<CheckConstraint> {
   const table = work.draft.relationByOid(tableOid) as Table
-  const bound = check.stored === undefined ? storedCheck(work, table, check.node) : { expression: check.stored, columns: [] }
+  const bound = storedCheck(work, table, check.node)
   const taken = constraintNames(table)
   if (check.name !== undefined && taken.has(check.name)) {
     const isCheck = table.checks.some((other) => other.name === check.name)
@@ -120,10 +118,11 @@ export async function addCheck(work: DdlWork, tableOid: Oid, check: CheckSpecifi
       ? new SqlError('42710', `check constraint "${check.name}" already exists`)
       : constraintExists(check.name, table.name)
   }
-  const only = bound.columns.length === 1 ? (bound.columns[0] as string) : ''
+  const only = bound.attnums.length === 1 ? (table.columns[(bound.attnums[0] as number) - 1]?.name ?? '') : ''
   const name = check.name ?? chooseName(table.name, only, 'check', (candidate) => taken.has(candidate))
   const oid = await work.oid()
-  const made: CheckConstraint = { oid, name, expression: bound.expression, validated: check.validated }
+  const { expression, attnums: columns } = bound
+  const made: CheckConstraint = { oid, name, expression, validated: check.validated, columns }
   work.draft.put({ ...(work.draft.relationByOid(tableOid) as Table), checks: [...table.checks, made] })
   for (const dependency of bound.expression.dependsOn ?? []) work.draft.needRelation(dependency)
   return made

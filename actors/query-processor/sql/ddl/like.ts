@@ -42,7 +42,7 @@ export function copyTable(
   if (source.kind !== 'table') return
   if (has(including.constraints)) {
     for (const { name, expression } of source.checks) {
-      parts.checks.push({ name, node: expression.node as object, validated: true, stored: expression })
+      parts.checks.push({ name, node: expression.node as object, validated: true })
     }
   }
   if (!has(including.indexes)) return

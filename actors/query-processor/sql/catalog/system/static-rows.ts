@@ -47,8 +47,8 @@ let operatorClasses: ReadonlyMap<Oid, Oid> | undefined
 export function defaultOperatorClass(type: Oid): Oid {
   operatorClasses ??= new Map(
     staticRows('pg_opclass')
-      .filter((row) => row['opcmethod'] === 403 && row['opcdefault'] === true)
-      .map((row) => [row['opcintype'] as Oid, row['oid'] as Oid]),
+      .filter((row) => row.opcmethod === 403 && row.opcdefault === true)
+      .map((row) => [row.opcintype as Oid, row.oid as Oid]),
   )
   const [varchar, text, anyarray] = [1043, 25, 2277]
   const own = operatorClasses.get(type === varchar ? text : type)

@@ -1,0 +1,282 @@
+import { assert } from '../../../../protocol/assert.ts'
+import type { CommonTable, Expr, FromItem, OutputColumn, OutputSort, Query, RelationId } from '../bind/bound.ts'
+import type { Node, SelectStmt } from '../bind/parse-tree.ts'
+import { type DeparseOptions, deparse, directionText, finishText, notPrintable, sortText, startsLine } from './deparse.ts'
+import { quoteIdentifier } from './quote.ts'
+import { quotedRelationMark, relationMark } from './stored-text.ts'
+
+/** get_query_def of ruleutils.c: a bound query as pg_get_viewdef prints it, relations as marks. */
+export function deparseQuery(query: Query, raw: SelectStmt | undefined, pretty: boolean): string {
+  return finishText(new QueryText(pretty, undefined).query(query, raw, 0))
+}
+
+/** How a relation of FROM is called, and its columns. */
+interface Named {
+  readonly name: string
+  readonly columns: readonly (string | undefined)[]
+}
+
+const line = (indent: number): string => `\n${' '.repeat(indent)}`
+/** Each level of subquery moves its clauses so far to the right. */
+const step = 8
+
+class QueryText {
+  private readonly pretty: boolean
+  private readonly parent: QueryText | undefined
+  private readonly named = new Map<RelationId, Named>()
+  private readonly cteNames = new Map<number, string>()
+  private qualified = true
+  private indent = 0
+
+  constructor(pretty: boolean, parent: QueryText | undefined) {
+    this.pretty = pretty
+    this.parent = parent
+  }
+
+  query(query: Query, raw: SelectStmt | undefined, indent: number): string {
+    this.indent = indent
+    const head = this.ctes(query.ctes, raw)
+    const body = this.body(query, raw)
+    const limit = query.limit === undefined ? '' : `${line(indent)} ${this.limitText(query)}`
+    const offset = query.offset === undefined ? '' : `${line(indent)} OFFSET ${this.expr(query.offset)}`
+    return head + body + offset + limit
+  }
+
+  private limitText(query: Query): string {
+    const count = this.expr(query.limit as Expr)
+    return query.withTies ? `FETCH FIRST ${count} ROWS WITH TIES` : `LIMIT ${count}`
+  }
+
+  private body(query: Query, raw: SelectStmt | undefined): string {
+    switch (query.kind) {
+      case 'values': {
+        const rows = query.rows.map((row) => `(${row.map((one) => this.expr(one)).join(',')})`)
+        return ` VALUES ${rows.join(', ')}${this.outputOrder(query.orderBy)}`
+      }
+      case 'setOperation': {
+        const word = query.operation.toUpperCase() + (query.all ? ' ALL' : '')
+        const left = this.arm(query.left, raw?.larg)
+        const right = this.arm(query.right, raw?.rarg)
+        return `${left}${line(this.indent)}${word}${line(this.indent)}${right}${this.outputOrder(query.orderBy)}`
+      }
+      case 'select':
+        return this.select(query, raw)
+    }
+  }
+
+  /** A set operation inside another stands in parentheses, and so does an arm with its own order or limit. */
+  private arm(query: Query, raw: SelectStmt | undefined): string {
+    const text = this.child().query(query, raw, this.indent)
+    const isBare = query.kind !== 'setOperation' && query.limit === undefined && query.offset === undefined
+    return isBare && query.orderBy.length === 0 && query.ctes.length === 0 ? text : `(${text})`
+  }
+
+  private select(query: Query & { kind: 'select' }, raw: SelectStmt | undefined): string {
+    if (query.locking.length > 0) throw notPrintable('FOR UPDATE')
+    const leaves = leavesOf(query.from)
+    this.name(leaves, raw?.fromClause ?? [])
+    this.qualified = this.parent !== undefined || leaves.length !== 1
+    const distinct =
+      query.distinct === 'none'
+        ? ''
+        : query.distinct === 'all'
+          ? ' DISTINCT'
+          : ` DISTINCT ON (${query.distinct.map((one) => this.expr(one)).join(', ')})`
+    const targets = query.columns.map((column, i) => this.target(query.targets[i] as Expr, column.name))
+    const from = query.from === undefined ? '' : `${line(this.indent + 3)}FROM ${this.from(query.from)}`
+    const where = query.where === undefined ? '' : `${line(this.indent + 2)}WHERE ${this.expr(query.where)}`
+    const groups = query.groupBy.map((one) => this.expr(one)).join(', ')
+    const groupBy = groups === '' ? '' : `${line(this.indent + 2)}GROUP BY ${groups}`
+    const having = query.having === undefined ? '' : `${line(this.indent + 1)}HAVING ${this.expr(query.having)}`
+    const order = query.orderBy.length === 0 ? '' : `${line(this.indent + 2)}ORDER BY ${sortText(query.orderBy, this.options())}`
+    const listed = targets.map((target, i) => (i === 0 || startsLine(target) ? target : line(this.indent + 4) + target))
+    return ` SELECT${distinct} ${listed.join(',')}${from}${where}${groupBy}${having}${order}`
+  }
+
+  private target(expr: Expr, name: string): string {
+    const text = this.expr(expr)
+    const own = expr.kind === 'column' ? this.columnOf(expr.relation, expr.column) : undefined
+    return own === name ? text : `${text} AS ${quoteIdentifier(name)}`
+  }
+
+  private outputOrder(sorts: readonly OutputSort[]): string {
+    if (sorts.length === 0) return ''
+    return `${line(this.indent + 2)}ORDER BY ${sorts.map((sort) => `${sort.column + 1}${directionText(sort)}`).join(', ')}`
+  }
+
+  /* ---------------------------------------------------------------- FROM */
+
+  private from(item: FromItem): string {
+    if (item.kind !== 'join') return this.leaf(item)
+    const left = this.from(item.left)
+    const right = item.right.kind === 'join' ? `(${this.from(item.right)})` : this.leaf(item.right)
+    if (item.condition === undefined) return `${left},${line(this.indent + 4)}${right}`
+    const word = item.join === 'inner' ? 'JOIN' : `${item.join.toUpperCase()} JOIN`
+    const on = this.pretty ? this.expr(item.condition) : `(${this.expr(item.condition)})`
+    return `${left}${line(this.indent + 5)}${word} ${right} ON ${on}`
+  }
+
+  private leaf(item: FromLeaf): string {
+    const named = this.named.get(item.id)
+    assert(named !== undefined, 'a FROM item has a name')
+    const alias = quoteIdentifier(named.name)
+    switch (item.kind) {
+      case 'table':
+      case 'sequence': {
+        const relation = item.kind === 'table' ? item.table : item.sequence
+        const own = item.kind === 'table' ? item.table.columns.map(({ name }) => name) : undefined
+        return relationMark(relation.oid) + aliasText(relation.name, named, own)
+      }
+      case 'subquery': {
+        if (item.view !== undefined) {
+          const own = item.view.columns.map(({ name }) => name)
+          return relationMark(item.view.oid) + aliasText(item.view.name, named, own)
+        }
+        const text = this.child().query(item.query, undefined, this.indent + step)
+        const own = item.query.columns.map(({ name }) => name)
+        return `${item.lateral ? 'LATERAL ' : ''}(${text}) ${alias}${columnList(named, own)}`
+      }
+      case 'cte': {
+        const name = this.cteName(item.cte)
+        return quoteIdentifier(name) + aliasText(name, named, undefined)
+      }
+      case 'function': {
+        const [call] = item.calls
+        if (call === undefined || item.calls.length > 1 || item.rowsAsValues === true) throw notPrintable('ROWS FROM')
+        const ordinality = item.ordinality ? ' WITH ORDINALITY' : ''
+        return `${item.lateral ? 'LATERAL ' : ''}${this.expr(call)}${ordinality} ${alias}(${named.columns.map((one) => quoteIdentifier(one ?? '')).join(', ')})`
+      }
+    }
+  }
+
+  /** Aliases as the text had them where its FROM clause is at hand; no two alike in one query. */
+  private name(leaves: readonly FromLeaf[], rawFrom: readonly Node[]): void {
+    const aliases = rawFrom.flatMap(rawAliases)
+    const isAligned = aliases.length === leaves.length
+    for (const [i, leaf] of leaves.entries()) {
+      const wanted = (isAligned ? aliases[i] : undefined) ?? this.ownName(leaf)
+      let name = wanted
+      for (let n = 1; this.isTaken(name); n++) name = `${wanted}_${n}`
+      this.named.set(leaf.id, { name, columns: columnNames(leaf) })
+    }
+  }
+
+  private isTaken(name: string): boolean {
+    for (const named of this.named.values()) if (named.name === name) return true
+    return this.parent?.isTaken(name) === true
+  }
+
+  private ownName(leaf: FromLeaf): string {
+    switch (leaf.kind) {
+      case 'table':
+        return leaf.table.name
+      case 'sequence':
+        return leaf.sequence.name
+      case 'cte':
+        return this.cteName(leaf.cte)
+      case 'subquery':
+        return leaf.view?.name ?? 'unnamed_subquery'
+      case 'function':
+        return leaf.columns[0]?.name ?? 'function'
+    }
+  }
+
+  /* ---------------------------------------------------------------- WITH */
+
+  private ctes(ctes: readonly CommonTable[], raw: SelectStmt | undefined): string {
+    if (ctes.length === 0) return ''
+    for (const cte of ctes) this.cteNames.set(cte.id, cte.name)
+    const rawQuery = (name: string): SelectStmt | undefined =>
+      raw?.withClause?.ctes.find((one) => one.CommonTableExpr?.ctename === name)?.CommonTableExpr?.ctequery.SelectStmt
+    const texts = ctes.map((cte) => this.cte(cte, rawQuery(cte.name)))
+    const isRecursive = ctes.some(({ kind }) => kind === 'recursive')
+    return ` WITH ${isRecursive ? 'RECURSIVE ' : ''}${texts.join(', ')}${line(this.indent)}`
+  }
+
+  private cte(cte: CommonTable, raw: SelectStmt | undefined): string {
+    const inside = this.indent + step
+    const wrap = (columns: string, how: string, body: string): string =>
+      `${quoteIdentifier(cte.name)}${columns} AS ${how}(${line(inside)}${body}${line(inside)})`
+    if (cte.kind === 'plain') {
+      const how = cte.materialized === undefined ? '' : cte.materialized ? 'MATERIALIZED ' : 'NOT MATERIALIZED '
+      return wrap('', how, this.child().query(cte.query, raw, inside))
+    }
+    if (cte.kind === 'modifying') throw notPrintable('a data-modifying statement in WITH')
+    const start = this.child().query(cte.start, raw?.larg, inside)
+    const again = this.child().query(cte.step, raw?.rarg, inside)
+    const names = `(${cte.columns.map(({ name }) => quoteIdentifier(name)).join(', ')})`
+    return wrap(names, '', `${start}${line(inside)}UNION${cte.distinct ? '' : ' ALL'}${line(inside)}${again}`)
+  }
+
+  private cteName(id: number): string {
+    const name = this.cteNames.get(id) ?? this.parent?.cteName(id)
+    assert(name !== undefined, 'a CTE was defined before it is read')
+    return name
+  }
+
+  /* ---------------------------------------------------------------- expressions */
+
+  private child(): QueryText {
+    return new QueryText(this.pretty, this)
+  }
+
+  private expr(expr: Expr): string {
+    return deparse(expr, this.options())
+  }
+
+  private options(): DeparseOptions {
+    return {
+      pretty: this.pretty,
+      indent: this.indent + step,
+      columnName: (relation, column) => {
+        const name = quoteIdentifier(this.columnOf(relation, column) ?? '')
+        return this.qualified ? `${quoteIdentifier(this.relationOf(relation).name)}.${name}` : name
+      },
+      wholeRow: (relation) => `${quoteIdentifier(this.relationOf(relation).name)}.*`,
+      quotedRelation: quotedRelationMark,
+      query: (query) => this.child().query(query, undefined, this.indent + step),
+    }
+  }
+
+  private relationOf(relation: RelationId): Named {
+    const named = this.named.get(relation) ?? this.parent?.relationOf(relation)
+    assert(named !== undefined, 'a column belongs to a FROM item')
+    return named
+  }
+
+  private columnOf(relation: RelationId, column: number): string | undefined {
+    return this.relationOf(relation).columns[column]
+  }
+}
+
+type FromLeaf = Exclude<FromItem, { readonly kind: 'join' }>
+
+function leavesOf(item: FromItem | undefined): readonly FromLeaf[] {
+  if (item === undefined) return []
+  return item.kind === 'join' ? [...leavesOf(item.left), ...leavesOf(item.right)] : [item]
+}
+
+/** By position in the relation's output; of tables that is attnum - 1. */
+function columnNames(leaf: FromLeaf): readonly (string | undefined)[] {
+  if (leaf.kind !== 'table') return leaf.columns.map(({ name }) => name)
+  const given = new Map(leaf.columns.map((column: OutputColumn) => [column.attnum, column.name]))
+  return leaf.table.columns.map((column) => given.get(column.attnum) ?? (column.dropped ? undefined : column.name))
+}
+
+/** The aliases of a FROM clause, leaves from left to right. */
+function rawAliases(node: Node): readonly (string | undefined)[] {
+  if (node.JoinExpr !== undefined) return [...rawAliases(node.JoinExpr.larg), ...rawAliases(node.JoinExpr.rarg)]
+  if (node.RangeVar !== undefined) return [node.RangeVar.alias?.aliasname]
+  return [node.RangeSubselect?.alias?.aliasname ?? node.RangeFunction?.alias?.aliasname]
+}
+
+/** Nothing where the relation goes by its own names. */
+function aliasText(own: string, named: Named, columns: readonly string[] | undefined): string {
+  const list = columnList(named, columns)
+  return named.name === own && list === '' ? '' : ` ${quoteIdentifier(named.name)}${list}`
+}
+
+function columnList(named: Named, own: readonly string[] | undefined): string {
+  if (own === undefined || named.columns.every((name, i) => name === undefined || name === own[i])) return ''
+  return `(${named.columns.flatMap((name) => (name === undefined ? [] : [quoteIdentifier(name)])).join(', ')})`
+}
