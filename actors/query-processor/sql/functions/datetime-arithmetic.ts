@@ -83,13 +83,13 @@ function addMonthsAndDays(local: bigint, months: number, addedDays: number): big
     moved = daysFromCivil(year, monthOfYear, Math.min(date.day, daysInMonth(year, monthOfYear)))
     if (moved < dateMin || moved > dateMax) throw timestampOutOfRange()
   }
-  return checkTimestamp(joinTimestamp(moved + addedDays, micros))
+  return joinTimestamp(moved + addedDays, micros)
 }
 
 export function addToTimestamp(timestamp: bigint, interval: Interval): bigint {
   if (!isFiniteTimestamp(timestamp)) return timestamp
   const { months, days, micros } = interval
-  const moved = months !== 0 || days !== 0 ? addMonthsAndDays(timestamp, months, days) : timestamp
+  const moved = months !== 0 || days !== 0 ? checkTimestamp(addMonthsAndDays(timestamp, months, days)) : timestamp
   return checkTimestamp(moved + micros)
 }
 

@@ -81,7 +81,7 @@ export function truncateTimestamptz(text: string, timestamp: bigint, zone: ZoneS
   const truncated = truncateLocal(field, local)
   if (truncated === undefined) throw unsupportedField(text, type)
   if (stepMicros[field] !== undefined) return checkTimestamp(truncated - (local - timestamp))
-  return fromLocal(checkTimestamp(truncated), zone)
+  return fromLocal(truncated, zone)
 }
 
 export function truncateInterval(text: string, value: Interval): Interval {

@@ -1,5 +1,5 @@
 import { SqlError } from '../../../../protocol/errors.ts'
-import { checkTimestamp, epochSeconds, isFiniteTimestamp } from '../../../../protocol/values/calendar.ts'
+import { checkTimestamp, isFiniteTimestamp } from '../../../../protocol/values/calendar.ts'
 import { unixSeconds } from '../../../../protocol/values/datetime-output.ts'
 import { zoneAbbreviation } from '../../../../protocol/values/datetime-words.ts'
 import type { Interval } from '../../../../protocol/values/interval.ts'
@@ -25,6 +25,12 @@ export function zoneShift(name: string): ZoneShift {
   return timeZone(name)
 }
 
+/** The same where a calendar is meant (date_add, date_trunc): an abbreviation with a history stands for its whole zone. */
+export function calendarZone(name: string): ZoneShift {
+  const abbreviation = zoneAbbreviation(name.toLowerCase())
+  return abbreviation?.kind === 'zoneOf' ? timeZone(abbreviation.zone) : zoneShift(name)
+}
+
 export function intervalShift(interval: Interval, shown: string): ZoneShift {
   if (interval.months !== 0 || interval.days !== 0) {
     throw new SqlError('22023', `interval time zone "${shown}" must not include months or days`)
@@ -34,10 +40,10 @@ export function intervalShift(interval: Interval, shown: string): ZoneShift {
 
 const million = 1_000_000n
 
-/** What the clocks of a zone show at a moment. */
+/** What the clocks of a zone show at a moment. At the ends of the range that may be a time that no timestamp holds. */
 export function toLocal(timestamp: bigint, zone: ZoneShift): bigint {
   if (!isFiniteTimestamp(timestamp)) return timestamp
-  return checkTimestamp(timestamp + BigInt(zone.offsetAt(unixSeconds(timestamp))) * million)
+  return timestamp + BigInt(zone.offsetAt(unixSeconds(timestamp))) * million
 }
 
 /** The moment at which the clocks of a zone show `local`. */
@@ -45,5 +51,3 @@ export function fromLocal(local: bigint, zone: ZoneShift): bigint {
   if (!isFiniteTimestamp(local)) return local
   return checkTimestamp(local - BigInt(zone.offsetOfLocal(unixSeconds(local))) * million)
 }
-
-export const unixOf = (timestamp: bigint): number => Number(timestamp / million) + epochSeconds

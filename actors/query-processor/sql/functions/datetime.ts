@@ -35,7 +35,7 @@ import { datetimeComparisons, datetimeExtremes, sessionZone } from './datetime-c
 import { fromUnix, makeDate, makeInterval, makeTime, makeTimestamp, saneZone } from './datetime-make.ts'
 import { extractDate, extractTime, extractTimestamp, extractTimetz } from './datetime-part.ts'
 import { binTimestamp, truncateTimestamp, truncateTimestamptz } from './datetime-trunc.ts'
-import { fromLocal, intervalShift, toLocal, type ZoneShift, zoneShift } from './datetime-zone.ts'
+import { calendarZone, fromLocal, intervalShift, toLocal, type ZoneShift, zoneShift } from './datetime-zone.ts'
 import type { CallTypes, FunctionContext, Implementations, ScalarFunction, SetFunction, SpecializedFunction } from './registry.ts'
 
 type Functions = Record<string, ScalarFunction | SpecializedFunction>
@@ -106,9 +106,9 @@ const arithmetic: Functions = {
     addToTimestamptz(value, negateInterval(taken), sessionZone(context)),
   interval_pl_timestamptz: (context, added: Interval, value: bigint) => addToTimestamptz(value, added, sessionZone(context)),
   timestamptz_pl_interval_at_zone: (_context, value: bigint, added: Interval, zone: string) =>
-    addToTimestamptz(value, added, zoneShift(zone)),
+    addToTimestamptz(value, added, calendarZone(zone)),
   timestamptz_mi_interval_at_zone: (_context, value: bigint, taken: Interval, zone: string) =>
-    addToTimestamptz(value, negateInterval(taken), zoneShift(zone)),
+    addToTimestamptz(value, negateInterval(taken), calendarZone(zone)),
   timestamp_age: (_context, a: bigint, b: bigint) => ageBetween(a, b),
   timestamptz_age: (context, a: bigint, b: bigint) => {
     const zone = sessionZone(context)
@@ -126,6 +126,9 @@ const arithmetic: Functions = {
   },
 }
 
+const localTimestamp = (moment: bigint, zone: ZoneShift): bigint =>
+  isFiniteTimestamp(moment) ? checkTimestamp(toLocal(moment, zone)) : moment
+
 const casts: Functions = {
   date_timestamp: (_context, days: number) => dateToTimestamp(days),
   date_timestamptz: (context, days: number) => dateToTimestamptz(days, sessionZone(context)),
@@ -140,7 +143,7 @@ const casts: Functions = {
     return timetz(timeOfDay(toLocal(value, zone)), zone.offsetAt(unixSeconds(value)))
   },
   timestamp_timestamptz: (context, value: bigint) => fromLocal(value, sessionZone(context)),
-  timestamptz_timestamp: (context, value: bigint) => toLocal(value, sessionZone(context)),
+  timestamptz_timestamp: (context, value: bigint) => localTimestamp(value, sessionZone(context)),
   // timestamptz(date, time)
   timestamptz: (context, days: number, micros: number) => fromLocal(dateAndTime(days, micros), sessionZone(context)),
   time_interval: (_context, micros: number) => new Interval(0, 0, BigInt(micros)),
@@ -167,9 +170,9 @@ const zones: Functions = {
   timestamp_izone: (_context, zone: Interval, local: bigint) =>
     isFiniteTimestamp(local) ? fromLocal(local, zoneOfInterval(zone)) : local,
   timestamptz_zone: (_context, zone: string, moment: bigint) =>
-    isFiniteTimestamp(moment) ? toLocal(moment, zoneShift(zone)) : moment,
+    isFiniteTimestamp(moment) ? localTimestamp(moment, zoneShift(zone)) : moment,
   timestamptz_izone: (_context, zone: Interval, moment: bigint) =>
-    isFiniteTimestamp(moment) ? toLocal(moment, zoneOfInterval(zone)) : moment,
+    isFiniteTimestamp(moment) ? localTimestamp(moment, zoneOfInterval(zone)) : moment,
   timetz_zone: (context, zone: string, value: bigint) => moveToZone(context, zoneShift(zone), value),
   timetz_izone: (context, zone: Interval, value: bigint) => moveToZone(context, zoneOfInterval(zone), value),
 }
@@ -195,7 +198,7 @@ const parts: Functions = {
   timestamp_trunc: (_context, field: string, value: bigint) => truncateTimestamp(field, value),
   timestamptz_trunc: (context, field: string, value: bigint) => truncateTimestamptz(field, value, sessionZone(context)),
   timestamptz_trunc_zone: (_context, field: string, value: bigint, zone: string) =>
-    isFiniteTimestamp(value) ? truncateTimestamptz(field, value, zoneShift(zone)) : value,
+    isFiniteTimestamp(value) ? truncateTimestamptz(field, value, calendarZone(zone)) : value,
   timestamp_bin: (_context, stride: Interval, value: bigint, origin: bigint) => binTimestamp(stride, value, origin),
   timestamptz_bin: (_context, stride: Interval, value: bigint, origin: bigint) => binTimestamp(stride, value, origin),
 }
@@ -364,7 +367,7 @@ const sets: Record<string, SetFunction> = {
     return series(from, to, step, (value, added) => addToTimestamptz(value, added, zone))
   },
   generate_series_timestamptz_at_zone: (_context, from: bigint, to: bigint, step: Interval, name: string) => {
-    const zone = zoneShift(name)
+    const zone = calendarZone(name)
     return series(from, to, step, (value, added) => addToTimestamptz(value, added, zone))
   },
 }
