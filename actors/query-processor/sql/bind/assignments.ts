@@ -21,13 +21,8 @@ export function findTableColumn(table: Table, name: string): Column | undefined 
 }
 
 export function missingTargetColumn(scope: QueryScope, table: Table, target: ResTarget): Error {
-  const isQualified = target.indirection !== undefined && scope.namespace.some((item) => item.name === target.name)
-  return scope.statement.error(
-    '42703',
-    `column "${target.name}" of relation "${table.name}" does not exist`,
-    locationIn(target),
-    isQualified ? { hint: 'SET target columns cannot be qualified with the relation name.' } : {},
-  )
+  const message = `column "${target.name}" of relation "${table.name}" does not exist`
+  return scope.statement.error('42703', message, locationIn(target))
 }
 
 /** SET of UPDATE and of ON CONFLICT DO UPDATE. */

@@ -8,7 +8,7 @@ import { sameExpr } from './same-expr.ts'
 import type { ExpressionPlace, QueryScope } from './scope.ts'
 import { sortKey } from './sort-key.ts'
 import { resolveUnknown, type Target } from './target-list.ts'
-import { relationsRead } from './walk.ts'
+import { aggregatesIn, relationsRead } from './walk.ts'
 
 /** ORDER BY, GROUP BY, DISTINCT, LIMIT: the clauses that look at the target list. */
 
@@ -25,7 +25,7 @@ function findTarget(scope: QueryScope, node: Node, targets: Target[], place: 'OR
     if (named.some((target) => !sameExpr(target.expr, named[0]!.expr))) {
       throw statement.error('42702', `${place} "${name}" is ambiguous`, location)
     }
-    if (named.length > 0) return named[0]!
+    if (named.length > 0) return requireNoAggregate(scope, named[0]!, place)
   }
   const constant = node.A_Const
   if (constant !== undefined) {
@@ -34,15 +34,28 @@ function findTarget(scope: QueryScope, node: Node, targets: Target[], place: 'OR
     const position = constant.ival.ival ?? 0
     const target = targets.filter((one) => !one.hidden)[position - 1]
     if (target === undefined) throw statement.error('42P10', `${place} position ${position} is not in select list`, location)
-    return target
+    return requireNoAggregate(scope, target, place)
   }
   return findTargetByExpression(scope, node, targets, place)
+}
+
+/** GROUP BY 1 where output 1 is an aggregate. */
+function requireNoAggregate(scope: QueryScope, target: Target, place: string): Target {
+  if (place !== 'GROUP BY') return target
+  for (const aggregate of aggregatesIn(target.expr)) {
+    const at = scope.statement.locationOf(aggregate)
+    throw scope.statement.error('42803', 'aggregate functions are not allowed in GROUP BY', at)
+  }
+  return target
 }
 
 function findTargetByExpression(scope: QueryScope, node: Node, targets: Target[], place: ExpressionPlace): Target {
   const expr = bindExpr(scope, node, place)
   const known = targets.find((target) => sameExpr(target.expr, expr))
-  if (known !== undefined) return known
+  if (known !== undefined) {
+    scope.statement.forget(expr)
+    return known
+  }
   const added: Target = { name: '?column?', expr, hidden: true }
   targets.push(added)
   return added
@@ -61,7 +74,7 @@ export function bindOrderBy(scope: QueryScope, nodes: readonly Node[] | undefine
     target.expr = resolveUnknown(scope.statement, target.expr)
     // A key that is there already decides nothing.
     if (sorts.some((sort) => sort.target === target)) continue
-    sorts.push({ target, key: sortKey(scope.statement, by, target.expr) })
+    sorts.push({ target, key: sortKey(scope.statement, by, target.expr, nodeLocation(by.node)) })
   }
   return sorts
 }

@@ -177,6 +177,11 @@ function bindCast(scope: QueryScope, cast: TypeCast): Expr {
   const { statement } = scope
   const target = resolveTypeName(statement, cast.typeName)
   const element = arrayElement(target.oid)
+  // The parser takes `interval $1`; PostgreSQL wants a literal behind a type.
+  if (cast.arg.ParamRef !== undefined && cast.location === -1) {
+    const { number, location } = cast.arg.ParamRef
+    throw statement.error('42601', `syntax error at or near "$${number ?? 0}"`, location ?? 0)
+  }
   const elements = cast.arg.A_ArrayExpr
   const expr =
     elements !== undefined && element !== 0

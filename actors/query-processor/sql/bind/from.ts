@@ -60,7 +60,7 @@ export function bindFromItem(scope: QueryScope, node: Node): BoundFrom {
 function bindRangeVar(scope: QueryScope, range: RangeVar): BoundFrom {
   const cte = range.schemaname === undefined ? findCte(scope, range.relname) : undefined
   if (cte !== undefined) return bindCteReference(scope, range, cte)
-  const relation = openRelation(scope.statement, range, scope.futureCtes)
+  const relation = openRelation(scope.statement, range, futureCtes(scope))
   return relationItem(scope, relation, range.alias)
 }
 
@@ -73,8 +73,14 @@ function findCte(scope: QueryScope, name: string): CteEntry | undefined {
   return undefined
 }
 
+function futureCtes(scope: QueryScope): readonly string[] {
+  const names: string[] = []
+  for (let level: QueryScope | undefined = scope; level !== undefined; level = level.parent) names.push(...level.futureCtes)
+  return names
+}
+
 function bindCteReference(scope: QueryScope, range: RangeVar, entry: CteEntry): BoundFrom {
-  entry.onReference?.(scope, range.location ?? 0)
+  if (entry.isRecurring) scope.readsItself = true
   if (entry.columns === undefined) {
     throw scope.statement.error('0A000', `WITH query "${entry.name}" does not have a RETURNING clause`, range.location ?? 0)
   }

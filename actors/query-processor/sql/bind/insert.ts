@@ -2,6 +2,7 @@ import type { Column, Table } from '../catalog/schema.ts'
 import { assigned, findTableColumn, missingTargetColumn } from './assignments.ts'
 import type { Expr, Insert, Query } from './bound.ts'
 import { bindExpr } from './expression.ts'
+import { tableItem, tableNamespace } from './from.ts'
 import { bindOnConflict } from './on-conflict.ts'
 import { firstLocation, type InsertStmt, locationIn, type SelectStmt } from './parse-tree.ts'
 import { bindReturning } from './returning.ts'
@@ -25,9 +26,12 @@ export function bindInsert(scope: QueryScope, node: InsertStmt): Insert {
   const { statement } = scope
   const ctes = bindWith(scope, node.withClause)
   const table = openTarget(scope, node.relation)
+  const existing = tableItem(scope.newRelation(), table)
+  // Its columns cannot be read in VALUES or SELECT, but messages know it.
+  const item = tableNamespace(scope, existing, node.relation.alias)
   const target = bindTarget(scope, table, node)
   const { source, count } = bindSource(scope, target, node.selectStmt?.SelectStmt)
-  const onConflict = node.onConflictClause && bindOnConflict(scope, table, node.relation.alias, node.onConflictClause)
+  const onConflict = node.onConflictClause && bindOnConflict(scope, table, item, node.onConflictClause)
   const returning = bindReturning(scope, node.returningList, table, node.relation.alias, undefined)
   return {
     kind: 'insert',
@@ -53,7 +57,7 @@ function bindTarget(scope: QueryScope, table: Table, node: InsertStmt): Target {
   for (const col of node.cols) {
     const target = col.ResTarget!
     const column = findTableColumn(table, target.name!)
-    if (column === undefined) throw missingTargetColumn(scope, table, { ...target, indirection: [] })
+    if (column === undefined) throw missingTargetColumn(scope, table, target)
     if (target.indirection !== undefined) {
       throw scope.statement.unsupported('assignment to a part of a column', locationIn(target))
     }

@@ -68,6 +68,7 @@ function bindTarget(scope: QueryScope, range: RangeVar, nodes: readonly Node[] |
   scope.namespace = [item]
   item.lateralOnly = true
   item.lateralOk = false
+  scope.targetItem = item
   const from = bindFromClause(scope, nodes, target)!
   return { table, id, from, item }
 }

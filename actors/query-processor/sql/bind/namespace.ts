@@ -25,7 +25,7 @@ export function findColumn(scope: QueryScope, name: string, location: number): E
       const expr = columnOf(scope, item, name, location)
       if (expr === undefined) continue
       if (found !== undefined) throw scope.statement.error('42702', `column reference "${name}" is ambiguous`, location)
-      requireLateralOk(scope, item, location)
+      requireLateralOk(scope, level, item, location)
       found = expr
     }
     if (found !== undefined) return noteUse(scope, found, location)
@@ -84,7 +84,7 @@ export function findItem(scope: QueryScope, name: RelationName, location: number
           : item.relation !== undefined && item.relation.name === name.name && item.relation.schemaOid === schemaOid
       if (!matches) continue
       if (found !== undefined) throw scope.statement.error('42P09', `table reference "${name.name}" is ambiguous`, location)
-      requireLateralOk(scope, item, location)
+      requireLateralOk(scope, level, item, location)
       found = item
     }
     if (found !== undefined) return found
@@ -92,8 +92,13 @@ export function findItem(scope: QueryScope, name: RelationName, location: number
   return undefined
 }
 
-function requireLateralOk(scope: QueryScope, item: NamespaceItem, location: number): void {
+function requireLateralOk(scope: QueryScope, level: QueryScope, item: NamespaceItem, location: number): void {
   if (!item.lateralOnly || item.lateralOk) return
+  if (level.targetItem === item) {
+    throw scope.statement.error('42P10', `invalid reference to FROM-clause entry for table "${item.name}"`, location, {
+      hint: `There is an entry for table "${item.name}", but it cannot be referenced from this part of the query.`,
+    })
+  }
   throw scope.statement.error('42P10', `invalid reference to FROM-clause entry for table "${item.name}"`, location, {
     detail: 'The combining JOIN type must be INNER or LEFT for a LATERAL reference.',
   })
@@ -220,7 +225,7 @@ function searchRangeTable(
   for (let level: QueryScope | undefined = scope; level !== undefined; level = level.parent) {
     for (const item of level.rangeTable) {
       if (relation !== undefined && item.underlying?.oid === relation.oid) return item
-      if (name.schema === undefined && item.name === name.name) return item
+      if (item.name === name.name) return item
     }
   }
   return undefined
@@ -229,7 +234,7 @@ function searchRangeTable(
 function isVisible(scope: QueryScope, item: NamespaceItem): boolean {
   for (let level: QueryScope | undefined = scope; level !== undefined; level = level.parent) {
     for (const other of level.namespace) {
-      if (other.id === item.id && other.relationVisible && (!other.lateralOnly || level.lateralActive)) return true
+      if (other.name === item.name && other.relationVisible && (!other.lateralOnly || level.lateralActive)) return true
     }
   }
   return false

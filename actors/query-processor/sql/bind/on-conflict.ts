@@ -3,12 +3,13 @@ import { bindAssignments, findTableColumn } from './assignments.ts'
 import type { OnConflict } from './bound.ts'
 import { bindCondition, bindExpr } from './expression.ts'
 import { tableItem, tableNamespace } from './from.ts'
-import type { Alias, InferClause, OnConflictClause } from './parse-tree.ts'
+import { missingColumn } from './namespace.ts'
+import type { InferClause, OnConflictClause } from './parse-tree.ts'
 import { locationIn } from './parse-tree.ts'
-import type { QueryScope } from './scope.ts'
+import type { NamespaceItem, QueryScope } from './scope.ts'
 
 /** transformOnConflictClause */
-export function bindOnConflict(scope: QueryScope, table: Table, alias: Alias | undefined, clause: OnConflictClause): OnConflict {
+export function bindOnConflict(scope: QueryScope, table: Table, existing: NamespaceItem, clause: OnConflictClause): OnConflict {
   const { statement } = scope
   const isUpdate = clause.action === 'ONCONFLICT_UPDATE'
   if (isUpdate && clause.infer === undefined) {
@@ -16,9 +17,7 @@ export function bindOnConflict(scope: QueryScope, table: Table, alias: Alias | u
     throw statement.error('42601', message, locationIn(clause), { hint: 'For example, ON CONFLICT (column_name).' })
   }
   const before = scope.namespace
-  const existing = scope.newRelation()
-  const existingItem = tableNamespace(scope, tableItem(existing, table), alias)
-  scope.namespace = [existingItem]
+  scope.namespace = [existing]
   const arbiters = clause.infer && inferArbiters(scope, table, clause.infer)
   if (!isUpdate) {
     scope.namespace = before
@@ -26,13 +25,12 @@ export function bindOnConflict(scope: QueryScope, table: Table, alias: Alias | u
   }
   const excluded = scope.newRelation()
   const excludedItem = tableNamespace(scope, tableItem(excluded, table), { aliasname: 'excluded' })
-  scope.namespace = [existingItem, excludedItem]
-  // A bare name in SET or WHERE means the row there is; `excluded.` must be said.
-  excludedItem.columnsVisible = false
+  // A bare name means both rows: it is ambiguous.
+  scope.namespace = [existing, excludedItem]
   const set = bindAssignments(scope, table, clause.targetList ?? [])
   const where = clause.whereClause && bindCondition(scope, clause.whereClause, 'WHERE', 'WHERE')
   scope.namespace = before
-  return { arbiters, update: { existing, excluded, set, where } }
+  return { arbiters, update: { existing: existing.id!, excluded, set, where } }
 }
 
 /** infer_arbiter_indexes: every valid unique index over exactly these columns, or the one of the named constraint. */
@@ -59,7 +57,7 @@ function inferArbiters(scope: QueryScope, table: Table, infer: InferClause): rea
     }
     const column = findTableColumn(table, element.name)
     if (column === undefined) {
-      throw statement.error('42703', `column "${element.name}" does not exist`, infer.location ?? 0)
+      throw missingColumn(scope, undefined, element.name, locationIn(infer))
     }
     attnums.add(column.attnum)
   }

@@ -16,7 +16,9 @@ export function bindRecursive(scope: QueryScope, item: CommonTableExpr, entry: C
   const columns = namedColumns(scope, item, start.columns)
   entry.columns = columns
   entry.visible = true
+  entry.isRecurring = true
   const step = statement.grammar.query(rarg!, scope, { keepUnknown: true }).query
+  entry.isRecurring = false
   if (step.columns.length !== columns.length) {
     const at = rarg!.targetList?.[0]?.ResTarget?.val
     const message = 'each UNION query must have the same number of columns'
@@ -138,7 +140,10 @@ function checkStep(scope: QueryScope, step: SelectStmt, name: string): void {
     for (const node of select.fromClause ?? []) visitFrom(node)
     const { fromClause: _, withClause, ...rest } = select
     if (mentions(rest, name)) refuse('within a subquery', rest)
-    if (mentions(withClause?.ctes, name)) refuse('within a subquery', withClause?.ctes)
+    for (const cte of withClause?.ctes ?? []) {
+      const inner = cte.CommonTableExpr!.ctequery.SelectStmt
+      if (inner !== undefined && mentions(inner, name)) visitSelect(inner)
+    }
   }
   visitSelect(step)
 }

@@ -5,6 +5,7 @@ import type { Catalog, Relation, Table } from '../catalog/schema.ts'
 import { unknownOid } from '../functions/builtin-types.ts'
 import type { Expr, ModifyStatement, OutputColumn, Query, RelationId } from './bound.ts'
 import type { Node, SelectStmt } from './parse-tree.ts'
+import { children } from './walk.ts'
 
 /** What the binder is told beside the parse tree. */
 export interface BindScope {
@@ -87,8 +88,8 @@ export interface CteEntry {
   columns: readonly OutputColumn[] | undefined
   /** False while its own query is bound and it is not (yet) allowed to name itself. */
   visible: boolean
-  /** Told of every reference: recursive ones must stand in the right place. */
-  onReference: ((scope: QueryScope, location: number) => void) | undefined
+  /** While the recursive term is bound, which may name the entry itself. */
+  isRecurring: boolean
 }
 
 /** Bound later by the room that knows how; breaks the circle between expressions and queries. */
@@ -135,6 +136,13 @@ export class Statement {
     this.outside = outside
     this.grammar = grammar
     this.parameters = [...outside.parameterTypes]
+  }
+
+  /** An expression that stood for one already there: its parameters need no type of their own. */
+  forget(expr: Expr): void {
+    if (this.openParameters.size === 0) return
+    this.openParameters.delete(expr)
+    for (const child of children(expr)) this.forget(child)
   }
 
   newRelation(): RelationId {
@@ -212,12 +220,16 @@ export class QueryScope {
   readonly outer = new Set<RelationId>()
   place: ExpressionPlace = 'SELECT'
   hasAggregates = false
+  /** A FROM item is the WITH RECURSIVE query that this one is a term of. */
+  readsItself = false
   /** LATERAL is in effect for the FROM item being bound. */
   lateralActive = false
   /** The last set-returning call bound: CASE and COALESCE must not hold one. */
   lastSetReturning: Expr | undefined
   /** Everything in FROM, visible or not, joins left out: what an error about a missing name looks through. */
   readonly rangeTable: NamespaceItem[] = []
+  /** Of UPDATE and DELETE the table that is changed. */
+  targetItem: NamespaceItem | undefined
   /** Relations bound at this level: anything else a column names is a correlation. */
   readonly own = new Set<RelationId>()
 

@@ -10,6 +10,7 @@ import { bindSetOperation } from './set-operation.ts'
 import { expandSets, returnsSet } from './set-returning.ts'
 import { bindTargets, outputColumns, resolveUnknown, type Target } from './target-list.ts'
 import { bindValues } from './values.ts'
+import { aggregatesIn } from './walk.ts'
 import { bindWith } from './with.ts'
 
 /** transformStmt for SELECT, VALUES, TABLE and set operations: one query level. */
@@ -48,6 +49,7 @@ function bindSelect(scope: QueryScope, select: SelectStmt, options: QueryOptions
   if (select.windowClause !== undefined) throw statement.unsupported('WINDOW')
   if (!options.keepUnknown) for (const target of targets) target.expr = resolveUnknown(statement, target.expr)
   const grouped = groupBy.length > 0 || (select.groupClause?.length ?? 0) > 0 || having !== undefined || scope.hasAggregates
+  if (scope.readsItself && scope.hasAggregates) throw aggregateInRecursion(scope, targets, having)
   const columns = outputColumns(statement, targets)
 
   const query: Query & { kind: 'select' } = {
@@ -72,6 +74,13 @@ function bindSelect(scope: QueryScope, select: SelectStmt, options: QueryOptions
   if (complete.groupBy.some(returnsSet)) throw statement.unsupported('a set-returning function in GROUP BY')
   const locking = bindLocking(scope, select, { from, grouped, hasSets })
   return expandSets(scope, { ...complete, locking })
+}
+
+function aggregateInRecursion(scope: QueryScope, targets: readonly Target[], having: Expr | undefined): Error {
+  const exprs = [...exprsOf(targets), ...(having === undefined ? [] : [having])]
+  const first = exprs.flatMap((expr) => [...aggregatesIn(expr)])[0]
+  const message = "aggregate functions are not allowed in a recursive query's recursive term"
+  return scope.statement.error('42P19', message, first === undefined ? -1 : scope.statement.locationOf(first))
 }
 
 const exprsOf = (targets: readonly Target[]): readonly Expr[] => targets.map((target) => target.expr)

@@ -4,6 +4,8 @@ import { unknownOid } from '../functions/builtin-types.ts'
 import type { Expr, OutputColumn, OutputSort, Query } from './bound.ts'
 import { bindLimits } from './clauses.ts'
 import { coerceToCommonType, coerceTypmod, selectCommonType, typeRef } from './coerce.ts'
+import { addItem } from './from-names.ts'
+import { missingColumn } from './namespace.ts'
 import { requireEquality } from './operator.ts'
 import { locationIn, type Node, nodeLocation, type SelectStmt, text } from './parse-tree.ts'
 import type { QueryScope } from './scope.ts'
@@ -53,7 +55,11 @@ function bindArm(scope: QueryScope, arm: SelectStmt): Query {
     scope.statement.leave()
     return tree
   }
-  return scope.statement.grammar.query(arm, scope, { keepUnknown: true }).query
+  const { query } = scope.statement.grammar.query(arm, scope, { keepUnknown: true })
+  // An arm has a name in PostgreSQL's messages.
+  const leaf = scope.rangeTable.length + 1
+  addItem(scope, { id: scope.newRelation(), name: `*SELECT* ${leaf}`, alias: undefined, columns: query.columns })
+  return query
 }
 
 function bindTree(scope: QueryScope, select: SelectStmt): SetOperation {
@@ -90,7 +96,7 @@ function unify(scope: QueryScope, { operation, all, left, right, rightNode }: Ar
   })
   if (!all) {
     types.forEach((type, i) => {
-      const known = right.columns[i]!.type.oid === type.oid ? right : left
+      const known = left.columns[i]!.type.oid === type.oid ? left : right
       requireEquality(statement, { kind: 'subqueryOutput', type, column: i }, statement.locationOf(outputExpr(scope, known, i)))
     })
   }
@@ -224,7 +230,7 @@ function outputIndex(scope: QueryScope, node: Node, columns: readonly OutputColu
     const found = columns.flatMap((column, i) => (column.name === name ? [i] : []))
     if (found.length > 1) throw statement.error('42702', `ORDER BY "${name}" is ambiguous`, locationIn(node.ColumnRef!))
     if (found.length === 1) return found[0]!
-    throw statement.error('42703', `column "${name}" does not exist`, locationIn(node.ColumnRef!))
+    throw missingColumn(scope, undefined, name, locationIn(node.ColumnRef!))
   }
   throw statement.error('0A000', 'invalid UNION/INTERSECT/EXCEPT ORDER BY clause', nodeLocation(node), {
     detail: 'Only result column names can be used, not expressions or functions.',

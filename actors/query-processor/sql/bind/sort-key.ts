@@ -5,9 +5,9 @@ import { type SortBy, texts } from './parse-tree.ts'
 import type { Statement } from './scope.ts'
 
 /** addTargetToSortList: direction and place of NULLs. */
-export function sortKey(statement: Statement, by: SortBy, expr: Expr): SortKey {
+export function sortKey(statement: Statement, by: SortBy, expr: Expr, location = statement.locationOf(expr)): SortKey {
   const descending = by.sortby_dir === 'SORTBY_USING' ? usingDescends(statement, by, expr) : by.sortby_dir === 'SORTBY_DESC'
-  if (by.sortby_dir !== 'SORTBY_USING') requireOrder(statement, expr, statement.locationOf(expr))
+  if (by.sortby_dir !== 'SORTBY_USING') requireOrder(statement, expr, location)
   const nullsFirst = by.sortby_nulls === 'SORTBY_NULLS_DEFAULT' ? descending : by.sortby_nulls === 'SORTBY_NULLS_FIRST'
   return { expr, descending, nullsFirst }
 }

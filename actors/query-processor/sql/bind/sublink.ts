@@ -1,5 +1,5 @@
 import type { TypeRef } from '../catalog/schema.ts'
-import { arrayOver, boolOid, recordOid } from '../functions/builtin-types.ts'
+import { arrayElement, arrayOver, boolOid, recordOid } from '../functions/builtin-types.ts'
 import type { Expr, Query } from './bound.ts'
 import { coerceToBoolean, typeName, typeRef } from './coerce.ts'
 import { type AExpr, locationIn, type Node, type SubLink } from './parse-tree.ts'
@@ -25,6 +25,7 @@ export function bindSubLink(scope: QueryScope, node: SubLink, bindChild: (node: 
         statement.subqueryNames.set(node, first!.name)
         return statement.place({ ...common, type: first!.type, how: 'scalar', test: undefined }, location)
       }
+      if (arrayElement(first!.type.oid) !== 0) throw statement.unsupported('a multidimensional array', location)
       const array = arrayOver(first!.type.oid)
       if (array === 0) {
         throw statement.error('42704', `could not find array type for data type ${typeName(first!.type.oid)}`, location)

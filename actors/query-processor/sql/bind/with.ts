@@ -39,7 +39,7 @@ function bindCommonTable(scope: QueryScope, item: CommonTableExpr, mayRecur: boo
     id: statement.newCte(),
     columns: undefined,
     visible: false,
-    onReference: undefined,
+    isRecurring: false,
   }
   scope.ctes.push(entry)
   if (mayRecur && mentions(item.ctequery, item.ctename)) return bindRecursive(scope, item, entry)
