@@ -56,6 +56,8 @@ export class Block {
   private savepoints: Savepoint[] = []
   /** The tau a refusal named: the retry begins there. */
   atLeast: Tau = tauZero
+  /** The last error of a commit that was refused for good: the same work may be tried again. */
+  refusal: SqlError | undefined
   /** The catalog as the last statement saw it. */
   catalog: Catalog | undefined
 
@@ -202,6 +204,7 @@ export class Block {
     if (outcome.kind === 'refused') {
       this.abort()
       this.atLeast = outcome.atLeast
+      this.refusal = outcome.error
       throw outcome.error
     }
     this.close(true)

@@ -14,6 +14,8 @@ export class Interrupts {
   private deadline = Infinity
   private timer: Timer | undefined
   private sliceEnd = 0
+  /** A statement is running: there is something to cancel. */
+  isActive = false
   private stopWaiting: ((reason: SqlError) => void) | undefined
 
   constructor(clock: Clock) {
@@ -23,6 +25,7 @@ export class Interrupts {
   /** A statement begins: what came before it is forgotten. 0 = no limit. */
   start(timeoutMs: number): void {
     this.reason = undefined
+    this.isActive = true
     this.beginSlice()
     this.timer?.cancel()
     this.timer = undefined
@@ -36,6 +39,7 @@ export class Interrupts {
 
   /** The statement is over: a cancel request that comes now has missed it. */
   stop(): void {
+    this.isActive = false
     this.timer?.cancel()
     this.timer = undefined
     this.deadline = Infinity

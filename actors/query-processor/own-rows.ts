@@ -3,7 +3,8 @@ import type { Oid } from '../../protocol/ids.ts'
 import type { RowLayout } from '../../protocol/messages.ts'
 import type { Predicate, StorageAggregate } from '../../protocol/predicate.ts'
 import { decodeRow } from '../../protocol/row.ts'
-import { makeNumeric, Numeric, numericNaN, rescale } from '../../protocol/values/numeric.ts'
+import { Numeric } from '../../protocol/values/numeric.ts'
+import { addNumeric } from '../../protocol/values/numeric-arithmetic.ts'
 import { typeByOid } from '../../protocol/values/registry.ts'
 import type { SqlType } from '../../protocol/values/type.ts'
 import type { Value } from '../../protocol/values/value.ts'
@@ -109,15 +110,16 @@ export function ownAggregates(aggregates: readonly StorageAggregate[], layout: R
       if (aggregate.kind === 'countRows') return 1n
       const value = values[aggregate.column] as Value
       if (aggregate.kind === 'count') return value === null ? 0n : 1n
-      return aggregate.kind === 'sum' && typeof value === 'number' && isInteger(aggregate.type) ? BigInt(value) : value
+      if (aggregate.kind !== 'sum') return value
+      // As storage does: int2 and int4 add up to int8, int8 to numeric.
+      if (typeof value === 'bigint') return new Numeric(value, 0)
+      return typeof value === 'number' ? BigInt(value) : value
     })
     total = total === undefined ? one : combineAggregates(aggregates, total, one)
   }
   assert(total !== undefined, 'own aggregates are computed over at least one row')
   return total
 }
-
-const isInteger = (oid: Oid): boolean => oid === 20 || oid === 21 || oid === 23
 
 /** Two partial results into one. NULL: no row with a value so far. */
 export function combineAggregates(aggregates: readonly StorageAggregate[], a: readonly Value[], b: readonly Value[]): Value[] {
@@ -140,14 +142,7 @@ function combine(aggregate: StorageAggregate, a: Value, b: Value): Value {
 }
 
 function sum(a: Value, b: Value): Value {
-  if (typeof a === 'bigint' || typeof b === 'bigint') return BigInt(a as bigint) + BigInt(b as bigint)
-  if (typeof a === 'number' && typeof b === 'number') return a + b
-  assert(a instanceof Numeric && b instanceof Numeric, 'a pushed-down sum is over numbers')
-  if (a.special !== '' || b.special !== '') {
-    if (a.special === 'NaN' || b.special === 'NaN') return numericNaN
-    if (a.special !== '' && b.special !== '' && a.special !== b.special) return numericNaN
-    return a.special === '' ? b : a
-  }
-  const scale = Math.max(a.scale, b.scale)
-  return makeNumeric(rescale(a.unscaled, a.scale, scale) + rescale(b.unscaled, b.scale, scale), scale)
+  if (typeof a === 'bigint' && typeof b === 'bigint') return a + b
+  assert(a instanceof Numeric && b instanceof Numeric, 'two partial sums are of one type')
+  return addNumeric(a, b)
 }

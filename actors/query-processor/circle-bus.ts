@@ -1,0 +1,155 @@
+import type { MaybePromise } from '../../bus/bus.ts'
+import type { Random, World } from '../../bus/world.ts'
+import { assert } from '../../protocol/assert.ts'
+import { partition, type Sequence, type TransactionId } from '../../protocol/ids.ts'
+import type { KeyRange } from '../../protocol/key.ts'
+import type {
+  AdjudicatorRequests,
+  BeginAnswer,
+  ClosedAnswer,
+  CommitAnswer,
+  CommitRequest,
+  GetAnswer,
+  GetRequest,
+  Outcome,
+  OutcomeRequest,
+  ScanAnswer,
+  ScanRequest,
+  StorageRequests,
+} from '../../protocol/messages.ts'
+import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
+import { ask, HighestClock } from '../actor.ts'
+import type { ShardPlace, Topology } from '../topology.ts'
+import type { Circle, Snapshot } from './circle.ts'
+import { run, type Task } from './task.ts'
+
+/** How long a commit may wait to be decided, in microseconds beyond what is known of the time (rule 4). */
+const untilMicros = 5_000_000
+
+/** The circle over the bus: typed questions to the owners of partitions and to storage. */
+export class BusCircle implements Circle {
+  private readonly world: World
+  private readonly topology: Topology
+  private readonly highest: HighestClock
+  private readonly boot: string
+  private counter = 0
+  private tauHeard: Tau = tauZero
+
+  constructor(world: World, topology: Topology, random: Random) {
+    this.world = world
+    this.topology = topology
+    this.highest = new HighestClock(world.clock)
+    this.boot = random.bytes(8)
+  }
+
+  clock(): number {
+    return this.highest.read()
+  }
+
+  newId(): TransactionId {
+    const leader = partition(0)
+    return { leader, epoch: this.topology.epochOf(leader), boot: this.boot, counter: ++this.counter }
+  }
+
+  until(): Tau {
+    return tau(Math.max(this.tauHeard, this.clock()) + untilMicros)
+  }
+
+  /** Rule 12. */
+  begin(atLeast: Tau): MaybePromise<Snapshot> {
+    const { partitions } = this.topology.map
+    if (partitions.length === 1) {
+      const answer = this.askBegin(0)
+      if (!(answer instanceof Promise) && answer.tau >= atLeast) {
+        this.hear(answer.clock, answer.tau)
+        return { tau: answer.tau, vector: [answer.sequence] }
+      }
+    }
+    return run(this.beginEverywhere(atLeast))
+  }
+
+  private *beginEverywhere(atLeast: Tau): Task<Snapshot> {
+    const { partitions } = this.topology.map
+    const asked = partitions.map(({ partition: p }) => this.askBegin(p))
+    let tauStart = atLeast
+    const answers: BeginAnswer[] = []
+    for (const one of asked) {
+      const answer = one instanceof Promise ? ((yield one) as BeginAnswer) : one
+      this.hear(answer.clock, answer.tau)
+      tauStart = tauMax(tauStart, answer.tau)
+      answers.push(answer)
+    }
+    const vector: Sequence[] = []
+    for (const [i, { partition: p }] of partitions.entries()) {
+      const { tau: last, sequence } = answers[i] as BeginAnswer
+      if (last === tauStart) {
+        vector[p] = sequence
+        continue
+      }
+      const closing = ask<AdjudicatorRequests, 'closed'>(this.world, this.topology.adjudicator(p), {
+        kind: 'closed',
+        clock: this.clock(),
+        at: tauStart,
+      })
+      const closed = closing instanceof Promise ? ((yield closing) as ClosedAnswer) : closing
+      this.highest.hear(closed.clock)
+      vector[p] = closed.sequence
+    }
+    return { tau: tauStart, vector }
+  }
+
+  private askBegin(p: number): MaybePromise<BeginAnswer> {
+    const subject = this.topology.adjudicator(partition(p))
+    return ask<AdjudicatorRequests, 'begin'>(this.world, subject, { kind: 'begin', clock: this.clock() })
+  }
+
+  private hear(clock: number, last: Tau): void {
+    this.highest.hear(clock)
+    if (last > this.tauHeard) this.tauHeard = last
+  }
+
+  get(request: GetRequest): MaybePromise<GetAnswer> {
+    return ask<StorageRequests, 'get'>(this.world, this.topology.storage(this.topology.shardOf(request.key)), request)
+  }
+
+  /** A range over several shards is read one shard at a time; `resume` says where the next begins. */
+  scan(request: ScanRequest): MaybePromise<ScanAnswer> {
+    const { shards } = this.topology.map
+    if (shards.length === 1) return ask<StorageRequests, 'scan'>(this.world, this.topology.storage(0), request)
+    const { range, reverse } = request
+    const place = reverse
+      ? shards.findLast((shard) => shard.range.start < range.end)
+      : shards.find((shard) => shard.range.end > range.start)
+    assert(place !== undefined, 'the map covers every range')
+    const part = clip(range, place)
+    const answer = ask<StorageRequests, 'scan'>(this.world, this.topology.storage(place.shard), { ...request, range: part })
+    const goOn = (arrived: ScanAnswer): ScanAnswer => {
+      if (arrived.resume !== undefined) return arrived
+      if (reverse) return part.start === range.start ? arrived : { ...arrived, resume: part.start }
+      return part.end === range.end ? arrived : { ...arrived, resume: part.end }
+    }
+    return answer instanceof Promise ? answer.then(goOn) : goOn(answer)
+  }
+
+  commit(request: CommitRequest): MaybePromise<CommitAnswer> {
+    const subject = this.topology.adjudicator(request.id.leader)
+    const answer = ask<AdjudicatorRequests, 'commit'>(this.world, subject, request)
+    if (!(answer instanceof Promise)) return this.decided(answer)
+    return answer.then((arrived) => this.decided(arrived))
+  }
+
+  private decided(answer: CommitAnswer): CommitAnswer {
+    this.hear(answer.clock, answer.verdict.kind === 'commit' ? answer.verdict.tauCommit : tauZero)
+    return answer
+  }
+
+  outcome(request: OutcomeRequest): MaybePromise<Outcome> {
+    return ask<AdjudicatorRequests, 'outcome'>(this.world, this.topology.adjudicator(request.id.leader), request)
+  }
+}
+
+function clip(range: KeyRange, { range: shard }: ShardPlace): KeyRange {
+  const startsInside = range.start > shard.start
+  const endsInside = range.end < shard.end
+  return { start: startsInside ? range.start : shard.start, end: endsInside ? range.end : shard.end }
+}

@@ -1,0 +1,89 @@
+import type { SessionOutput } from '../../protocol/session.ts'
+import type { Value } from '../../protocol/values/value.ts'
+import type { Interrupts } from './interrupts.ts'
+import type { OutputColumn } from './sql/bind/bound.ts'
+import { type Batch, type Stream, Suspension } from './sql/execute/run.ts'
+import type { Task } from './task.ts'
+
+type Row = readonly Value[]
+
+/** A statement under way: its rows, and the tag it ends with. */
+export interface Execution {
+  readonly columns: readonly OutputColumn[] | undefined
+  readonly stream: Stream
+  /** The command tag; `rows` that were given to the client. */
+  tag(rows: number): string
+  /** Everything it held is let go; called once, at its end. */
+  release(): void
+}
+
+export interface RowSink {
+  row(row: Row): void
+}
+
+/** Rows that are there already. */
+export function* streamOf(rows: readonly Row[]): Stream {
+  if (rows.length > 0) yield rows
+}
+
+/** Pulls an execution for as long as rows are wanted, hands the thread to others when its slice is used up, and waits where it must. */
+export class RowPump {
+  private readonly execution: Execution
+  private batch: Batch = []
+  private at = 0
+  private exhausted = false
+
+  constructor(execution: Execution) {
+    this.execution = execution
+  }
+
+  /** Gives up to `rowsMax` rows (0 = all) to the sink; answers how many. */
+  *pump(sink: RowSink, rowsMax: number, interrupts: Interrupts, output: SessionOutput): Task<number> {
+    let given = 0
+    const limit = rowsMax === 0 ? Infinity : rowsMax
+    for (;;) {
+      const { batch } = this
+      while (this.at < batch.length) {
+        if (given >= limit) return given
+        sink.row(batch[this.at++] as Row)
+        given++
+      }
+      if (batch.length > 0) {
+        const slow = output.drain()
+        if (slow !== undefined) yield interrupts.guard(slow)
+      }
+      if (this.exhausted) return given
+      if (given >= limit) return given
+      const step = this.execution.stream.next()
+      if (step.done === true) {
+        this.exhausted = true
+        this.batch = []
+        return given
+      }
+      const item = step.value
+      if (item instanceof Suspension) {
+        this.batch = []
+        this.at = 0
+        if (item.promise !== undefined) yield interrupts.guard(item.promise)
+        else yield interrupts.pause()
+        interrupts.check()
+        continue
+      }
+      this.batch = item
+      this.at = 0
+    }
+  }
+
+  get isExhausted(): boolean {
+    return this.exhausted
+  }
+
+  /** The stream's own clean-up runs. */
+  close(): void {
+    if (!this.exhausted) {
+      this.exhausted = true
+      this.execution.stream.return()
+    }
+    this.execution.release()
+  }
+}

@@ -1,0 +1,80 @@
+import type { MaybePromise } from '../../bus/bus.ts'
+import type { Notice } from '../../protocol/errors.ts'
+import type { Oid } from '../../protocol/ids.ts'
+import type { InputSettings } from '../../protocol/values/type.ts'
+import type { Session } from './session.ts'
+import type { Catalog } from './sql/catalog/schema.ts'
+import type { FunctionContext } from './sql/functions/registry.ts'
+
+/** What the functions of one statement know of their session. */
+export class StatementContext implements FunctionContext {
+  readonly catalog: Catalog
+  readonly settings: InputSettings
+  readonly transactionTime: bigint
+  readonly statementTime: bigint
+  readonly backendId: number
+  readonly user: string
+  readonly database: string
+  readonly searchPath: readonly string[]
+  private readonly session: Session
+
+  constructor(session: Session, catalog: Catalog) {
+    this.session = session
+    this.catalog = catalog
+    this.settings = session.inputSettings()
+    this.transactionTime = session.transactionTime
+    this.statementTime = session.statementTime
+    this.backendId = session.backendId
+    this.user = session.user
+    this.database = session.database
+    this.searchPath = session.searchPath(catalog)
+  }
+
+  clockTime(): bigint {
+    return this.session.now()
+  }
+
+  random(): number {
+    return this.session.random.fraction()
+  }
+
+  randomBytes(length: number): Uint8Array {
+    return Buffer.from(this.session.random.bytes(length), 'latin1')
+  }
+
+  notice(notice: Notice): void {
+    this.session.notice(notice)
+  }
+
+  setting(name: string): string | undefined {
+    return this.session.settings.shown(name)
+  }
+
+  setSetting(name: string, value: string, local: boolean): void {
+    this.session.settings.set(name, value, local)
+  }
+
+  nextval(sequenceOid: Oid): MaybePromise<bigint> {
+    this.session.refuseReadOnly('nextval()')
+    return this.session.sequences.next(sequenceOid)
+  }
+
+  currval(sequenceOid: Oid): bigint {
+    return this.session.sequences.current(sequenceOid)
+  }
+
+  lastval(): bigint {
+    return this.session.sequences.last()
+  }
+
+  setval(sequenceOid: Oid, value: bigint, isCalled: boolean): MaybePromise<bigint> {
+    this.session.refuseReadOnly('setval()')
+    return this.session.sequences.set(sequenceOid, value, isCalled)
+  }
+
+  readonly transactionId = (): bigint => this.session.transactionNumber()
+
+  sleep(milliseconds: number): Promise<void> {
+    return this.session.interrupts.guard(this.session.runtime.world.clock.sleep(milliseconds))
+  }
+}

@@ -1,0 +1,95 @@
+import { SqlError } from '../../protocol/errors.ts'
+import type { Oid } from '../../protocol/ids.ts'
+import type { PlanCache } from './plan-cache.ts'
+import { bind } from './sql/bind/bind.ts'
+import type { BoundResult, OutputColumn } from './sql/bind/bound.ts'
+import type { BindScope } from './sql/bind/scope.ts'
+import { compilePlan } from './sql/execute/execute.ts'
+import type { ParsedStatement } from './sql/parse.ts'
+import type { Plan } from './sql/plan/node.ts'
+import { plan } from './sql/plan/plan.ts'
+
+/** A statement as it was bound and planned against one catalog under one environment (search path, date style ...). */
+export interface Planned {
+  readonly catalogVersion: string
+  readonly environment: string
+  readonly bound: BoundResult
+  readonly plan: Plan
+}
+
+/** A parsed statement that can be run many times: of a simple query, of Parse, of PREPARE. */
+export class PreparedStatement {
+  readonly parsed: ParsedStatement
+  /** SelectStmt, InsertStmt, VariableSetStmt ... */
+  readonly kind: string
+  readonly given: readonly Oid[]
+  private planned: Planned | undefined
+  private readonly cacheKey: string | undefined
+  /** Parameter types once they are known; they stay when the statement is planned again. */
+  parameterTypes: readonly Oid[]
+
+  /** `cacheKey`: under which other statements share the plan; undefined: nobody does. */
+  constructor(parsed: ParsedStatement, given: readonly Oid[], cacheKey: string | undefined) {
+    this.parsed = parsed
+    this.cacheKey = cacheKey
+    this.kind = nodeKind(parsed.node)
+    this.given = given
+    this.parameterTypes = given
+  }
+
+  get isPlannable(): boolean {
+    return plannable.has(this.kind)
+  }
+
+  get body(): unknown {
+    return (this.parsed.node as Readonly<Record<string, unknown>>)[this.kind]
+  }
+
+  get columns(): readonly OutputColumn[] | undefined {
+    return this.planned?.bound.columns
+  }
+
+  /** The plan for this catalog and environment: the one there is, or a new one. Throws the binder's errors. */
+  plan(cache: PlanCache, scope: PlanScope, environment: string, canChangeColumns: boolean): Planned {
+    const known = this.planned
+    const catalogVersion = scope.catalog.version
+    if (known !== undefined && known.catalogVersion === catalogVersion && known.environment === environment) return known
+    const shared = this.cacheKey === undefined ? undefined : cache.find(this.cacheKey, catalogVersion, environment)
+    const planned = shared ?? this.make(scope, environment)
+    if (known !== undefined && !canChangeColumns && !sameColumns(known.bound.columns, planned.bound.columns)) {
+      throw new SqlError('0A000', 'cached plan must not change result type')
+    }
+    if (shared === undefined && this.cacheKey !== undefined) cache.keep(this.cacheKey, planned)
+    this.parameterTypes = planned.bound.parameters
+    return (this.planned = planned)
+  }
+
+  private make(scope: PlanScope, environment: string): Planned {
+    const { positionOf } = this.parsed
+    const bound = bind(this.parsed.node, { ...scope, parameterTypes: this.parameterTypes, positionOf })
+    const made = plan(bound, scope.catalog)
+    compilePlan(made)
+    return { catalogVersion: scope.catalog.version, environment, bound, plan: made }
+  }
+}
+
+export type PlanScope = Omit<BindScope, 'parameterTypes' | 'positionOf'>
+
+const plannable = new Set(['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt'])
+
+/** libpg-query wraps every node in an object with one member: its kind. */
+export function nodeKind(node: unknown): string {
+  for (const kind in node as object) return kind
+  return ''
+}
+
+function sameColumns(a: readonly OutputColumn[] | undefined, b: readonly OutputColumn[] | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return (
+    a.length === b.length &&
+    a.every((column, i) => {
+      const other = b[i] as OutputColumn
+      return column.type.oid === other.type.oid && column.type.typmod === other.type.typmod && column.name === other.name
+    })
+  )
+}

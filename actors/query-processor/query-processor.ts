@@ -1,0 +1,100 @@
+// What the SQL of many sessions means: opens sessions for frontends and gives them what they share.
+// From: frontend.session. To: query-processor.statement; the circle through bus requests.
+// Invariant: a session is opened only while the processor serves, and draining waits for no one who is idle.
+
+import type { MaybePromise } from '../../bus/bus.ts'
+import type { World } from '../../bus/world.ts'
+import { SqlError } from '../../protocol/errors.ts'
+import { transactionBytesDefault } from '../../protocol/limits.ts'
+import type { QueryProcessorPort, QuerySession, SessionStart } from '../../protocol/session.ts'
+import { Lifecycle } from '../actor.ts'
+import type { Topology } from '../topology.ts'
+import type { Circle } from './circle.ts'
+import { BusCircle } from './circle-bus.ts'
+import { Oids } from './oids.ts'
+import { OwnTransactions } from './own-transactions.ts'
+import { PlanCache } from './plan-cache.ts'
+import { RowIds } from './row-ids.ts'
+import type { Runtime } from './runtime.ts'
+import { SequenceBlocks } from './sequences.ts'
+import { Session } from './session.ts'
+import { CatalogCache } from './sql/catalog/load.ts'
+import { Transaction } from './transaction.ts'
+
+export interface QueryProcessorOptions {
+  readonly world: World
+  readonly topology: Topology
+  /** The one database a client may name. */
+  readonly database?: string
+  readonly transactionBytesMax?: number
+  /** VACUUM asks storage to drop what nobody can read. */
+  readonly vacuum?: () => MaybePromise<void>
+  /** A job that DDL queued may start; the promise settles when it has ended. */
+  readonly jobReady?: (id: string) => MaybePromise<void>
+  readonly newSpill?: Runtime['newSpill']
+  /** Hears of bugs of ours that a client was told as XX000. */
+  readonly onBug?: (error: unknown) => void
+  /** Another way to the other actors than the bus, for tests. */
+  readonly circle?: Circle
+}
+
+export class QueryProcessor implements QueryProcessorPort {
+  readonly lifecycle: Lifecycle
+  readonly runtime: Runtime
+  readonly transactions: OwnTransactions
+  private readonly sessions = new Set<Session>()
+
+  constructor(options: QueryProcessorOptions) {
+    const { world, topology } = options
+    const circle = options.circle ?? new BusCircle(world, topology, world.random('transaction-id'))
+    const rowIds = new RowIds(world.clock, world.random('row-id'))
+    const bytesMax = options.transactionBytesMax ?? transactionBytesDefault
+    const newTransaction: Runtime['newTransaction'] = (nextSequenceValue) =>
+      new Transaction({ circle, rowIds, bytesMax, nextSequenceValue })
+    const noSequences = (): never => {
+      throw new SqlError('XX000', 'a transaction of our own asks no sequence')
+    }
+    this.transactions = new OwnTransactions(circle, () => newTransaction(noSequences))
+    this.runtime = {
+      world,
+      circle,
+      catalogs: new CatalogCache(),
+      blocks: new SequenceBlocks(this.transactions),
+      oids: new Oids(this.transactions),
+      plans: new PlanCache(),
+      database: options.database ?? 'postgres',
+      newTransaction,
+      vacuum: options.vacuum ?? ((): void => {}),
+      newSpill: options.newSpill ?? ((): undefined => undefined),
+      jobReady: options.jobReady ?? ((): void => {}),
+      bug: options.onBug ?? ((): void => {}),
+    }
+    this.lifecycle = new Lifecycle('query-processor', world, {
+      recover: async () => {},
+      drain: async () => this.closeSessions(),
+      drop: () => this.closeSessions(),
+    })
+  }
+
+  openSession(start: SessionStart): QuerySession {
+    if (!this.lifecycle.serving) throw new SqlError('57P03', 'the database system is starting up', { severity: 'FATAL' })
+    if (start.database !== this.runtime.database) {
+      throw new SqlError('3D000', `database "${start.database}" does not exist`, { severity: 'FATAL' })
+    }
+    try {
+      const session = new Session(this.runtime, start, () => this.sessions.delete(session))
+      this.sessions.add(session)
+      return session
+    } catch (error) {
+      throw error instanceof SqlError ? new SqlError(error.code, error.message, { ...error.fields, severity: 'FATAL' }) : error
+    }
+  }
+
+  get sessionCount(): number {
+    return this.sessions.size
+  }
+
+  private closeSessions(): void {
+    for (const session of [...this.sessions]) session.close()
+  }
+}

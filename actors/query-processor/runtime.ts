@@ -1,0 +1,32 @@
+import type { MaybePromise } from '../../bus/bus.ts'
+import type { World } from '../../bus/world.ts'
+import type { Circle } from './circle.ts'
+import type { Oids } from './oids.ts'
+import type { PlanCache } from './plan-cache.ts'
+import type { SequenceBlocks } from './sequences.ts'
+import type { CatalogCache } from './sql/catalog/load.ts'
+import type { SpillArea } from './sql/execute/run.ts'
+import type { Transaction } from './transaction.ts'
+
+/** A statement that holds more than this spills or ends with 53200. */
+export const memoryBytesMax = 256 * 1_024 * 1_024
+
+/** What all sessions of one query processor share. */
+export interface Runtime {
+  readonly world: World
+  readonly circle: Circle
+  readonly catalogs: CatalogCache
+  readonly blocks: SequenceBlocks
+  readonly oids: Oids
+  readonly plans: PlanCache
+  readonly database: string
+  newTransaction(nextSequenceValue: (sequenceOid: number) => MaybePromise<bigint>): Transaction
+  /** VACUUM: old versions go now. */
+  vacuum(): MaybePromise<void>
+  /** A scratch area for one statement, emptied by `release`; undefined where there is no disk. */
+  newSpill(): (SpillArea & { release(): void }) | undefined
+  /** A job that DDL has queued may start, now that its transaction has committed. */
+  jobReady(id: string): MaybePromise<void>
+  /** A bug of ours that a client met. */
+  bug(error: unknown): void
+}

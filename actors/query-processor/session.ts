@@ -1,0 +1,682 @@
+// One client's session: takes its statements, runs them one after the other, and writes the backend messages that answer them.
+// From: frontend.session. To: query-processor.statement, query-processor.begin, query-processor.commit.
+// Invariant: every message is answered, an error ends what it must end and nothing else, and ReadyForQuery tells the true state.
+
+import type { Random, Timer } from '../../bus/world.ts'
+import { type Notice, queryCanceled, SqlError } from '../../protocol/errors.ts'
+import type { Oid, TransactionId } from '../../protocol/ids.ts'
+import type { QuerySession, SessionOutput, SessionStart } from '../../protocol/session.ts'
+import { tauZero } from '../../protocol/time.ts'
+import { typeByOid } from '../../protocol/values/registry.ts'
+import type { InputSettings } from '../../protocol/values/type.ts'
+import type { Value } from '../../protocol/values/value.ts'
+import { abortedBlock, Block, readOnlyTransaction } from './block.ts'
+import { type CommitOutcome, commit } from './commit.ts'
+import type { CopyIn } from './copy-in.ts'
+import { Interrupts } from './interrupts.ts'
+import { boundParameters, Portal, type PortalSource } from './portal.ts'
+import { PreparedStatement } from './prepared.ts'
+import { describe } from './result.ts'
+import { ResultOutput } from './result-output.ts'
+import type { Runtime } from './runtime.ts'
+import { Sequences } from './sequences.ts'
+import { Settings } from './settings.ts'
+import type { Catalog } from './sql/catalog/schema.ts'
+import { stackDepthExceeded } from './sql/parse.ts'
+import { describeStatement, isTransactionExit, open } from './statement.ts'
+import { run, type Task } from './task.ts'
+import { Templates } from './templates.ts'
+import type { Transaction } from './transaction.ts'
+
+/** A statement outside BEGIN that lost a conflict is run again so often (rule 24). */
+const attemptsMax = 100
+const backOffMsMax = 50
+
+export class Session implements QuerySession {
+  readonly runtime: Runtime
+  readonly output: SessionOutput
+  readonly settings: Settings
+  readonly block: Block
+  readonly interrupts: Interrupts
+  readonly sequences: Sequences
+  readonly random: Random
+  readonly user: string
+  readonly database: string
+  readonly backendId: number
+  readonly prepared = new Map<string, PreparedStatement>()
+  readonly portals = new Map<string, Portal>()
+  /** Microseconds since 2000-01-01. */
+  transactionTime = 0n
+  statementTime = 0n
+  /** While COPY FROM STDIN waits for its lines. */
+  copyIn: CopyIn | undefined
+  /** Runs after the transaction's commit: jobs to start, sequence blocks to forget. */
+  readonly afterCommit: (() => void)[] = []
+  /** Jobs that DDL has started and whose end its statement waits for. */
+  private readonly waitingFor: Promise<void>[] = []
+  private readonly start: SessionStart
+  private readonly templates: Templates
+  private readonly reported = new Map<string, string>()
+  private transactionId: TransactionId | undefined
+  /** An error of the extended protocol: everything up to Sync is skipped. */
+  private skipping = false
+  /** The answer of the last Execute outside BEGIN: held until it has committed or the client goes on. */
+  private unreleased: { readonly result: ResultOutput; readonly portal: Portal } | undefined
+  private executions = 0
+  private running = false
+  private closed = false
+  private idleTimer: Timer | undefined
+  private environmentMade:
+    | { readonly version: number; readonly text: string; readonly input: Omit<InputSettings, 'now'> }
+    | undefined
+
+  private readonly left: () => void
+
+  constructor(runtime: Runtime, start: SessionStart, left: () => void) {
+    this.left = left
+    this.runtime = runtime
+    this.start = start
+    this.output = start.output
+    this.user = start.user
+    this.database = start.database
+    this.backendId = start.backendId
+    this.random = runtime.world.random('session')
+    this.settings = new Settings(start.user, start.parameters)
+    this.interrupts = new Interrupts(runtime.world.clock)
+    this.sequences = new Sequences(runtime.blocks, () => this.knownCatalog())
+    this.templates = new Templates(runtime.plans)
+    this.block = new Block({
+      settings: this.settings,
+      newTransaction: () => this.newTransaction(),
+      commit: (transaction) => this.commit(transaction),
+      notice: (notice) => this.notice(notice),
+      ended: (committed) => this.transactionEnded(committed),
+    })
+    for (const [name, value] of this.settings.reported()) this.reported.set(name, value)
+  }
+
+  /* ---------------------------------------------------------------- what statements ask of their session */
+
+  now(): bigint {
+    return BigInt(Math.floor(this.runtime.world.clock.now())) - 946_684_800_000_000n
+  }
+
+  notice(notice: Notice): void {
+    if (isLoudEnough(notice, this.settings.value('client_min_messages') as string)) this.output.notice(notice)
+  }
+
+  refuseReadOnly(command: string): void {
+    if (this.block.readOnly) throw readOnlyTransaction(command)
+  }
+
+  inputSettings(): InputSettings {
+    return { ...this.environment().input, now: this.transactionTime }
+  }
+
+  /** Everything but the catalog that binding depends on, as a text. */
+  environment(): { readonly text: string; readonly input: Omit<InputSettings, 'now'> } {
+    const { settings } = this
+    if (this.environmentMade?.version !== settings.version) {
+      const input = settings.output()
+      const text = `${this.user} ${settings.value('search_path')} ${Object.values(input).join(' ')}`
+      this.environmentMade = { version: settings.version, text, input }
+    }
+    return this.environmentMade as NonNullable<typeof this.environmentMade>
+  }
+
+  /** The schemas of the search path that exist. */
+  searchPath(catalog: Catalog): readonly string[] {
+    const names: string[] = []
+    for (const name of this.settings.searchPath()) {
+      const schema = name === '$user' ? this.user : name
+      if (catalog.schema(schema) !== undefined && !names.includes(schema)) names.push(schema)
+    }
+    return names
+  }
+
+  /** A snapshot and the next command number: before every statement that reads or writes rows. */
+  *beginStatement(): Task<void> {
+    this.startTransaction()
+    const { transaction } = this.block
+    if (transaction.snapshot === undefined) {
+      const begun = transaction.begin(this.block.atLeast)
+      if (begun instanceof Promise) yield this.interrupts.guard(begun)
+      this.block.atLeast = tauZero
+    }
+    transaction.beginCommand()
+  }
+
+  /** The catalog at tauStart, own DDL included. */
+  *catalog(): Task<Catalog> {
+    if (this.block.catalog !== undefined) return this.block.catalog
+    const loading = this.runtime.catalogs.load(this.block.transaction)
+    this.block.catalog = loading instanceof Promise ? ((yield this.interrupts.guard(loading)) as Catalog) : loading
+    return this.block.catalog
+  }
+
+  private knownCatalog(): Catalog {
+    if (this.block.catalog === undefined) throw new SqlError('XX000', 'no catalog has been read yet')
+    return this.block.catalog
+  }
+
+  /** pg_current_xact_id: the owner's epoch and this process's counter. */
+  transactionNumber(): bigint {
+    const { epoch, counter } = this.identity()
+    return (BigInt(epoch) << 40n) | BigInt(counter)
+  }
+
+  private identity(): TransactionId {
+    this.transactionId ??= this.runtime.circle.newId()
+    return this.transactionId
+  }
+
+  startJob(job: { readonly id: string; readonly wait: boolean }): void {
+    const started = this.runtime.jobReady(job.id)
+    if (job.wait && started instanceof Promise) this.waitingFor.push(started)
+  }
+
+  startTransaction(): void {
+    if (!this.block.hasTransaction) this.transactionTime = this.statementTime
+    this.block.start()
+  }
+
+  private newTransaction(): Transaction {
+    return this.runtime.newTransaction((oid) => this.sequences.next(oid))
+  }
+
+  private *commit(transaction: Transaction): Task<CommitOutcome> {
+    if (transaction.writeSet.isEmpty) return { kind: 'committed', tauCommit: undefined }
+    const told = commit(this.runtime.circle, transaction, this.identity(), this.block.catalog, '')
+    return told instanceof Promise ? ((yield told) as CommitOutcome) : told
+  }
+
+  private transactionEnded(committed: boolean): void {
+    this.transactionId = undefined
+    this.executions = 0
+    for (const portal of this.portals.values()) portal.close()
+    this.portals.clear()
+    const work = this.afterCommit.splice(0)
+    if (committed) for (const step of work) step()
+  }
+
+  /* ---------------------------------------------------------------- simple protocol */
+
+  query(sql: string): void | Promise<void> {
+    this.wake()
+    this.closeUnnamed()
+    return run(this.simple(sql)) as void | Promise<void>
+  }
+
+  private closeUnnamed(): void {
+    this.prepared.delete('')
+    this.closePortalNamed('')
+  }
+
+  private *simple(sql: string): Task<void> {
+    try {
+      this.interrupts.start(this.settings.number('statement_timeout'))
+      const template =
+        this.settings.isOn('taudb.plan_cache') && this.block.state !== 'failed' ? this.templates.of(sql) : undefined
+      const done = template !== undefined && (yield* this.templated(template))
+      if (done !== true) yield* this.untemplated(sql)
+    } catch (error) {
+      this.failed(error)
+    }
+    this.ready()
+  }
+
+  /** False: it did not work out, nothing has happened, and the text as it stands must say why. */
+  private *templated(template: NonNullable<ReturnType<Templates['of']>>): Task<boolean> {
+    const wasIdle = this.block.state === 'idle'
+    const values = yield* this.templateValues(template)
+    if (values === undefined) {
+      if (wasIdle && this.block.state === 'implicit') this.block.abort()
+      return false
+    }
+    try {
+      yield* this.single(template.prepared, values)
+    } catch (error) {
+      throw error instanceof SqlError && error.fields.position !== undefined
+        ? new SqlError(error.code, error.message, { ...error.fields, position: template.positionIn(error.fields.position) })
+        : error
+    }
+    return true
+  }
+
+  private *templateValues(template: NonNullable<ReturnType<Templates['of']>>): Task<Value[] | undefined> {
+    try {
+      yield* this.plan(template.prepared)
+      return template.values(this.inputSettings())
+    } catch (error) {
+      if (error instanceof SqlError) return undefined
+      throw error
+    }
+  }
+
+  private *untemplated(sql: string): Task<void> {
+    const isCaching = this.settings.isOn('taudb.plan_cache')
+    const parsed = this.runtime.plans.parse(sql)
+    if (parsed.length === 0) {
+      this.output.emptyQueryResponse()
+      return
+    }
+    const statements = parsed.map((one) => {
+      const key = isCaching && parsed.length === 1 ? this.runtime.plans.key(one.text, []) : undefined
+      return new PreparedStatement(one, [], key)
+    })
+    if (statements.length === 1) {
+      yield* this.single(statements[0] as PreparedStatement, [])
+      return
+    }
+    for (const [i, statement] of statements.entries()) yield* this.oneOfSeveral(statement, i === statements.length - 1)
+  }
+
+  /** Statements of one message are one transaction; the last one's answer waits for its commit. */
+  private *oneOfSeveral(statement: PreparedStatement, isLast: boolean): Task<void> {
+    const result = yield* this.answer(statement, [], true)
+    if (isLast) yield* this.block.finishImplicit()
+    result.release()
+  }
+
+  /** A statement that is a message of its own: outside BEGIN it commits by itself, and is run again when it lost a conflict. */
+  private *single(statement: PreparedStatement, parameters: readonly Value[]): Task<void> {
+    const alone = this.block.state === 'idle' || (this.block.state === 'implicit' && this.executions === 0)
+    for (let attempt = 1; ; attempt++) {
+      const result = yield* this.answer(statement, parameters, false)
+      try {
+        yield* this.block.finishImplicit()
+      } catch (error) {
+        if (!alone || result.left || error !== this.block.refusal || attempt >= attemptsMax) throw error
+        yield* this.backOff(attempt)
+        continue
+      }
+      result.release()
+      return
+    }
+  }
+
+  private *backOff(attempt: number): Task<void> {
+    this.interrupts.check()
+    if (attempt === 1) return
+    const delayMs = this.random.fraction() * Math.min(2 ** attempt / 4, backOffMsMax)
+    yield this.interrupts.guard(this.runtime.world.clock.sleep(delayMs))
+  }
+
+  /** Runs one statement to its end. */
+  private *answer(statement: PreparedStatement, parameters: readonly Value[], isOneOfSeveral: boolean): Task<ResultOutput> {
+    this.checkState(statement)
+    const portal = new Portal({ statement, parameters, formats: [] }, isOneOfSeveral)
+    try {
+      return yield* this.pumped(portal, 0, true)
+    } finally {
+      portal.close()
+    }
+  }
+
+  private *pumped(portal: Portal, rowsMax: number, withDescription: boolean): Task<ResultOutput> {
+    if (portal.execution === undefined) portal.opened(yield* open(this, portal.source, portal.isOneOfSeveral))
+    const { execution, pump } = portal.running
+    const result = new ResultOutput(this, execution.columns, portal.source.formats, withDescription)
+    const rows = yield* pump.pump(result, rowsMax, this.interrupts, this.output)
+    portal.rows += rows
+    if (rowsMax > 0 && rows === rowsMax) result.suspend()
+    else {
+      portal.done = true
+      result.complete(execution.tag(rows))
+    }
+    return result
+  }
+
+  /** In a failed block only its end is heard. */
+  private checkState(statement: PreparedStatement): void {
+    if (this.block.state === 'failed' && !isTransactionExit(statement)) throw abortedBlock()
+  }
+
+  /* ---------------------------------------------------------------- extended protocol */
+
+  private extended(task: () => Task<void>): void | Promise<void> {
+    if (this.skipping) return undefined
+    this.wake()
+    return run(this.guarded(task)) as void | Promise<void>
+  }
+
+  private *guarded(task: () => Task<void>): Task<void> {
+    try {
+      this.flush()
+      if (!this.interrupts.isActive) this.interrupts.start(this.settings.number('statement_timeout'))
+      yield* task()
+    } catch (error) {
+      this.failed(error)
+      this.skipping = true
+    }
+  }
+
+  /** What is held back is written: the client wants to see it before it goes on. */
+  flush(): void {
+    const { unreleased } = this
+    if (unreleased === undefined) return
+    this.unreleased = undefined
+    unreleased.result.release()
+  }
+
+  parse(name: string, sql: string, parameterTypes: readonly Oid[]): void | Promise<void> {
+    return this.extended(() => this.parsing(name, sql, parameterTypes))
+  }
+
+  private *parsing(name: string, sql: string, types: readonly Oid[]): Task<void> {
+    const parsed = this.runtime.plans.parse(sql)
+    if (parsed.length > 1) throw new SqlError('42601', 'cannot insert multiple commands into a prepared statement')
+    for (const oid of types) if (oid !== 0 && typeByOid(oid) === undefined) throw unknownType(oid)
+    const one = parsed[0]
+    const key = one === undefined || !this.settings.isOn('taudb.plan_cache') ? undefined : this.runtime.plans.key(sql, types)
+    const statement = one === undefined ? emptyStatement : new PreparedStatement(one, types, key)
+    if (one !== undefined) {
+      this.checkState(statement)
+      this.startMessage()
+      if (statement.isPlannable) yield* this.plan(statement)
+    }
+    if (name !== '' && this.prepared.has(name)) throw new SqlError('42P05', `prepared statement "${name}" already exists`)
+    this.prepared.set(name, statement)
+    this.output.parseComplete()
+  }
+
+  /** Statement and transaction time move with the first message after Sync. */
+  private startMessage(): void {
+    if (this.block.state === 'idle') this.startTransaction()
+  }
+
+  /** Binds and plans against the catalog of now. */
+  *plan(statement: PreparedStatement): Task<void> {
+    if (!statement.isPlannable) return
+    yield* this.beginStatement()
+    const catalog = yield* this.catalog()
+    this.planFor(statement, catalog, true)
+  }
+
+  planFor(statement: PreparedStatement, catalog: Catalog, canChangeColumns: boolean) {
+    const { text } = this.environment()
+    return statement.plan(
+      this.runtime.plans,
+      {
+        catalog,
+        searchPath: this.searchPath(catalog),
+        settings: this.inputSettings(),
+        user: this.user,
+        database: this.database,
+      },
+      text,
+      canChangeColumns,
+    )
+  }
+
+  bind(
+    portal: string,
+    statement: string,
+    parameterFormats: readonly number[],
+    parameters: readonly (Buffer | null)[],
+    resultFormats: readonly number[],
+  ): void | Promise<void> {
+    return this.extended(() => this.binding(portal, statement, parameterFormats, parameters, resultFormats))
+  }
+
+  private *binding(
+    name: string,
+    statementName: string,
+    parameterFormats: readonly number[],
+    parameters: readonly (Buffer | null)[],
+    resultFormats: readonly number[],
+  ): Task<void> {
+    const statement = this.statement(statementName)
+    this.checkState(statement)
+    if (statement !== emptyStatement) this.startMessage()
+    if (name !== '' && this.portals.has(name)) throw new SqlError('42P03', `portal "${name}" already exists`)
+    // A catalog that has changed since Parse may give parameters other types only together with another meaning: the plan is made anew.
+    if (statement.isPlannable) {
+      yield* this.beginStatement()
+      this.planFor(statement, yield* this.catalog(), false)
+    }
+    const values = boundParameters(statement, statementName, parameterFormats, parameters, this.inputSettings())
+    const source: PortalSource = { statement, parameters: values, formats: resultFormats }
+    this.closePortalNamed(name)
+    this.portals.set(name, new Portal(source, false))
+    this.output.bindComplete()
+  }
+
+  describeStatement(name: string): void | Promise<void> {
+    return this.extended(() => this.describing(name))
+  }
+
+  private *describing(name: string): Task<void> {
+    const statement = this.statement(name)
+    const columns = yield* this.columnsOf(statement)
+    this.output.parameterDescription(statement.parameterTypes)
+    if (columns === undefined) this.output.noData()
+    else this.output.rowDescription(describe(columns))
+  }
+
+  private *columnsOf(statement: PreparedStatement) {
+    if (statement === emptyStatement) return undefined
+    if (this.block.state === 'failed' && !isTransactionExit(statement)) throw abortedBlock()
+    if (statement.isPlannable) {
+      this.startMessage()
+      yield* this.plan(statement)
+    }
+    return yield* describeStatement(this, statement)
+  }
+
+  describePortal(name: string): void | Promise<void> {
+    return this.extended(() => this.describingPortal(name))
+  }
+
+  private *describingPortal(name: string): Task<void> {
+    const portal = this.portal(name)
+    const columns = portal.execution?.columns ?? (yield* this.columnsOf(portal.source.statement))
+    if (columns === undefined) this.output.noData()
+    else this.output.rowDescription(describe(columns, portal.formatsFor(columns)))
+  }
+
+  execute(portal: string, rowsMax: number): void | Promise<void> {
+    return this.extended(() => this.executing(portal, rowsMax))
+  }
+
+  private *executing(name: string, rowsMax: number): Task<void> {
+    const portal = this.portal(name)
+    const { statement } = portal.source
+    if (statement === emptyStatement) {
+      this.output.emptyQueryResponse()
+      return
+    }
+    this.checkState(statement)
+    this.executions++
+    if (portal.done) {
+      this.output.commandComplete(portal.repeatedTag())
+      return
+    }
+    const result = yield* this.pumped(portal, rowsMax, false)
+    if (this.block.state === 'implicit' && this.executions === 1 && portal.done && !result.left)
+      this.unreleased = { result, portal }
+    else result.release()
+  }
+
+  closeStatement(name: string): void {
+    if (this.skipping) return
+    this.flush()
+    this.prepared.delete(name)
+    this.output.closeComplete()
+  }
+
+  closePortal(name: string): void {
+    if (this.skipping) return
+    this.flush()
+    this.closePortalNamed(name)
+    this.output.closeComplete()
+  }
+
+  private closePortalNamed(name: string): void {
+    this.portals.get(name)?.close()
+    this.portals.delete(name)
+  }
+
+  sync(): void | Promise<void> {
+    return run(this.syncing()) as void | Promise<void>
+  }
+
+  private *syncing(): Task<void> {
+    this.skipping = false
+    try {
+      yield* this.finishExtended()
+    } catch (error) {
+      this.unreleased = undefined
+      this.failed(error)
+    }
+    this.ready()
+  }
+
+  /** The implicit transaction of the messages since the last Sync commits; a single statement that lost a conflict is run again. */
+  private *finishExtended(): Task<void> {
+    for (let attempt = 1; ; attempt++) {
+      const { unreleased } = this
+      try {
+        yield* this.block.finishImplicit()
+      } catch (error) {
+        if (unreleased === undefined || error !== this.block.refusal || attempt >= attemptsMax) throw error
+        yield* this.backOff(attempt)
+        const portal = new Portal(unreleased.portal.source, false)
+        try {
+          this.unreleased = { result: yield* this.pumped(portal, 0, false), portal }
+        } finally {
+          portal.close()
+        }
+        continue
+      }
+      this.flush()
+      return
+    }
+  }
+
+  reject(error: SqlError): void | Promise<void> {
+    if (this.skipping) return undefined
+    this.flush()
+    this.failed(error)
+    this.skipping = true
+    return undefined
+  }
+
+  private statement(name: string): PreparedStatement {
+    const statement = this.prepared.get(name)
+    if (statement !== undefined) return statement
+    throw new SqlError(
+      '26000',
+      name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`,
+    )
+  }
+
+  private portal(name: string): Portal {
+    const portal = this.portals.get(name)
+    if (portal !== undefined) return portal
+    throw new SqlError('34000', `portal "${name}" does not exist`)
+  }
+
+  /* ---------------------------------------------------------------- COPY FROM STDIN */
+
+  copyData(bytes: Buffer): void | Promise<void> {
+    return this.copyIn?.data(bytes)
+  }
+
+  copyDone(): void {
+    this.copyIn?.end()
+  }
+
+  copyFail(message: string): void {
+    this.copyIn?.fail(new SqlError('57014', `COPY from stdin failed: ${message}`))
+  }
+
+  /* ---------------------------------------------------------------- ends */
+
+  /** A message arrives. */
+  private wake(): void {
+    this.idleTimer?.cancel()
+    this.idleTimer = undefined
+    if (this.running) return
+    this.running = true
+    this.statementTime = this.now()
+  }
+
+  private failed(error: unknown): void {
+    this.unreleased = undefined
+    this.copyIn = undefined
+    this.output.error(this.told(error))
+    this.block.fail()
+    if (this.block.state === 'failed') {
+      for (const portal of this.portals.values()) portal.close()
+      this.portals.clear()
+    }
+  }
+
+  private told(error: unknown): SqlError {
+    if (error instanceof SqlError) return error
+    if (error instanceof RangeError && /call stack/.test(error.message)) return stackDepthExceeded()
+    this.runtime.bug(error)
+    return new SqlError('XX000', error instanceof Error ? error.message : 'internal error')
+  }
+
+  private ready(): void {
+    this.interrupts.stop()
+    this.running = false
+    for (const [name, value] of this.settings.reported()) {
+      if (this.reported.get(name) === value) continue
+      this.reported.set(name, value)
+      this.output.parameterStatus(name, value)
+    }
+    const { status } = this.block
+    this.output.readyForQuery(status)
+    this.startIdleTimer(status !== 'I')
+  }
+
+  private startIdleTimer(inTransaction: boolean): void {
+    const timeoutMs = this.settings.number(inTransaction ? 'idle_in_transaction_session_timeout' : 'idle_session_timeout')
+    if (timeoutMs <= 0 || this.closed) return
+    const error = inTransaction
+      ? new SqlError('25P03', 'terminating connection due to idle-in-transaction timeout', { severity: 'FATAL' })
+      : new SqlError('57P05', 'terminating connection due to idle-session timeout', { severity: 'FATAL' })
+    this.idleTimer = this.runtime.world.clock.after(timeoutMs, () => {
+      if (!this.closed) this.start.terminate(error)
+    })
+  }
+
+  cancel(): void {
+    if (!this.interrupts.isActive) return
+    const error = queryCanceled()
+    this.interrupts.interrupt(error)
+    this.copyIn?.fail(error)
+  }
+
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.left()
+    this.idleTimer?.cancel()
+    this.interrupts.stop()
+    this.copyIn?.fail(new SqlError('08006', 'the client is gone'))
+    for (const portal of this.portals.values()) portal.close()
+    this.portals.clear()
+    this.prepared.clear()
+    this.block.abort()
+  }
+
+  reportedParameters(): Iterable<readonly [string, string]> {
+    return this.settings.reported()
+  }
+}
+
+const emptyStatement = new PreparedStatement({ node: {}, text: '', isAsync: false, positionOf: () => undefined }, [], undefined)
+
+const unknownType = (oid: Oid): SqlError => new SqlError('42704', `type with OID ${oid} does not exist`)
+
+const loudness = ['debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'log', 'notice', 'warning', 'error']
+
+/** client_min_messages; INFO always gets through. */
+function isLoudEnough(notice: Notice, least: string): boolean {
+  const severity = (notice.fields.severity ?? 'NOTICE').toLowerCase()
+  return severity === 'info' || loudness.indexOf(severity) >= loudness.indexOf(least)
+}

@@ -1,0 +1,204 @@
+// Runs one statement: a query through bind, plan and execute; everything else by its own verb.
+// From: query-processor.session. To: query-processor.begin, storage.scan (through the plan), query-processor.commit.
+// Invariant: a statement runs under one snapshot with one catalog, and answers one tag.
+
+import { unsupported } from '../../protocol/errors.ts'
+import type { Value } from '../../protocol/values/value.ts'
+import { readOnlyTransaction } from './block.ts'
+import { copy } from './copy-statement.ts'
+import { runDdl } from './ddl-statement.ts'
+import { type Execution, streamOf } from './execution.ts'
+import { describeExplain, explain } from './explain-statement.ts'
+import { StatementContext } from './function-context.ts'
+import { StatementMemory } from './memory.ts'
+import type { PortalSource } from './portal.ts'
+import type { PreparedStatement } from './prepared.ts'
+import { plainColumn } from './result.ts'
+import { memoryBytesMax } from './runtime.ts'
+import type { Session } from './session.ts'
+import { setVariable, showColumns, showVariable } from './set-statement.ts'
+import type { OutputColumn } from './sql/bind/bound.ts'
+import type { Catalog } from './sql/catalog/schema.ts'
+import { isDdl } from './sql/ddl/ddl.ts'
+import { execute, executeAtOnce } from './sql/execute/execute.ts'
+import type { Affected, Run } from './sql/execute/run.ts'
+import type { Task } from './task.ts'
+import { transactionStatement, transactionVerb } from './transaction-statement.ts'
+import { deallocate, discard, executePrepared, preparedColumns, prepareStatement, vacuum } from './verbs.ts'
+
+/** What a statement that is no query answers. */
+export interface Answer {
+  readonly tag: string
+  readonly columns?: readonly OutputColumn[]
+  readonly rows?: readonly (readonly Value[])[]
+}
+
+/** Opens a statement: what can go wrong before its first row goes wrong here. */
+export function* open(session: Session, source: PortalSource, isOneOfSeveral: boolean): Task<Execution> {
+  const { statement } = source
+  if (statement.isPlannable) return yield* openPlanned(session, source)
+  if (statement.kind === 'ExecuteStmt') return yield* executePrepared(session, source)
+  const answer = yield* runUtility(session, statement, isOneOfSeveral)
+  return { columns: answer.columns, stream: streamOf(answer.rows ?? []), tag: () => answer.tag, release: () => {} }
+}
+
+export function* openPlanned(session: Session, source: PortalSource): Task<Execution> {
+  const { statement, parameters } = source
+  yield* session.beginStatement()
+  const catalog = yield* session.catalog()
+  const { plan, bound } = session.planFor(statement, catalog, false)
+  if (session.block.readOnly && plan.writes) throw readOnlyTransaction(commandName(statement))
+  const { run, release } = newRun(session, catalog, parameters)
+  const affected: Affected = { rows: 0 }
+  const batch = executeAtOnce(plan, run, affected)
+  return {
+    columns: bound.columns,
+    stream: batch === undefined ? execute(plan, run, affected) : streamOf(batch),
+    tag: (rows) => commandTag(statement, affected, rows),
+    release,
+  }
+}
+
+/** What one execution of a plan is given. */
+export function newRun(session: Session, catalog: Catalog, parameters: readonly Value[]): { run: Run; release(): void } {
+  const { interrupts, runtime } = session
+  let spill: ReturnType<typeof runtime.newSpill>
+  const run: Run = {
+    access: session.block.transaction,
+    catalog,
+    parameters,
+    functions: new StatementContext(session, catalog),
+    memory: new StatementMemory(memoryBytesMax),
+    checkInterrupts: () => interrupts.check(),
+    shouldYield: () => interrupts.isDue(),
+    get spill() {
+      spill ??= runtime.newSpill()
+      return spill
+    },
+  }
+  return { run, release: () => spill?.release() }
+}
+
+/** As PostgreSQL names the command in "cannot execute ... in a read-only transaction". */
+function commandName({ kind, body }: PreparedStatement): string {
+  if (kind !== 'SelectStmt') return kind.replace('Stmt', '').toUpperCase()
+  const { lockingClause } = body as { readonly lockingClause?: readonly { LockingClause?: { strength?: string } }[] }
+  switch (lockingClause?.[0]?.LockingClause?.strength) {
+    case 'LCS_FORUPDATE':
+      return 'SELECT FOR UPDATE'
+    case 'LCS_FORKEYSHARE':
+      return 'SELECT FOR KEY SHARE'
+    default:
+      return 'SELECT'
+  }
+}
+
+function commandTag({ kind }: PreparedStatement, affected: Affected, rows: number): string {
+  switch (kind) {
+    case 'InsertStmt':
+      return `INSERT 0 ${affected.rows}`
+    case 'UpdateStmt':
+      return `UPDATE ${affected.rows}`
+    case 'DeleteStmt':
+      return `DELETE ${affected.rows}`
+    case 'MergeStmt':
+      return `MERGE ${affected.rows}`
+    default:
+      return `SELECT ${rows}`
+  }
+}
+
+/* ---------------------------------------------------------------- everything that is no query */
+
+type Verb = (session: Session, statement: PreparedStatement, isOneOfSeveral: boolean) => Task<Answer>
+
+/** Carried out from the parse tree. */
+const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
+  ['TransactionStmt', transactionStatement],
+  ['VariableSetStmt', setVariable],
+  ['VariableShowStmt', showVariable],
+  ['PrepareStmt', prepareStatement],
+  ['DeallocateStmt', deallocate],
+  ['DiscardStmt', discard],
+  ['ExplainStmt', explain],
+  ['VacuumStmt', vacuum],
+  ['CopyStmt', copy],
+])
+
+/** Statements that PostgreSQL has and we refuse, by what they are called. */
+const refused: Readonly<Record<string, string>> = {
+  AlterDatabaseSetStmt: 'ALTER DATABASE',
+  AlterDatabaseStmt: 'ALTER DATABASE',
+  AlterSystemStmt: 'ALTER SYSTEM',
+  CallStmt: 'CALL',
+  CheckPointStmt: 'CHECKPOINT',
+  ClosePortalStmt: 'CLOSE',
+  ClusterStmt: 'CLUSTER',
+  ConstraintsSetStmt: 'SET CONSTRAINTS',
+  CreateDomainStmt: 'CREATE DOMAIN',
+  CreateEnumStmt: 'CREATE TYPE',
+  CompositeTypeStmt: 'CREATE TYPE',
+  CreateRangeStmt: 'CREATE TYPE',
+  CreateExtensionStmt: 'CREATE EXTENSION',
+  CreateFunctionStmt: 'CREATE FUNCTION',
+  CreatePolicyStmt: 'CREATE POLICY',
+  CreateRoleStmt: 'CREATE ROLE',
+  CreateTableAsStmt: 'CREATE TABLE AS',
+  CreateTrigStmt: 'CREATE TRIGGER',
+  CreatedbStmt: 'CREATE DATABASE',
+  DeclareCursorStmt: 'DECLARE CURSOR',
+  DoStmt: 'DO',
+  DropdbStmt: 'DROP DATABASE',
+  DropRoleStmt: 'DROP ROLE',
+  FetchStmt: 'FETCH',
+  GrantRoleStmt: 'GRANT',
+  GrantStmt: 'GRANT',
+  ListenStmt: 'LISTEN',
+  LoadStmt: 'LOAD',
+  LockStmt: 'LOCK TABLE',
+  NotifyStmt: 'NOTIFY',
+  ReassignOwnedStmt: 'REASSIGN OWNED',
+  RefreshMatViewStmt: 'REFRESH MATERIALIZED VIEW',
+  ReindexStmt: 'REINDEX',
+  RuleStmt: 'CREATE RULE',
+  SecLabelStmt: 'SECURITY LABEL',
+  UnlistenStmt: 'UNLISTEN',
+}
+
+function* runUtility(session: Session, statement: PreparedStatement, isOneOfSeveral: boolean): Task<Answer> {
+  const verb = verbs.get(statement.kind)
+  if (verb !== undefined) return yield* verb(session, statement, isOneOfSeveral)
+  if (isDdl(statement.parsed.node)) return yield* runDdl(session, statement, isOneOfSeveral)
+  throw unsupported(refused[statement.kind] ?? spelled(statement.kind))
+}
+
+/** `AlterEventTrigStmt` -> `ALTER EVENT TRIG`: for what nobody has named. */
+function spelled(kind: string): string {
+  return kind
+    .replace(/Stmt$/, '')
+    .replaceAll(/([a-z])([A-Z])/g, '$1 $2')
+    .toUpperCase()
+}
+
+/** COMMIT, ROLLBACK and ROLLBACK TO: what a failed block still hears. */
+export function isTransactionExit(statement: PreparedStatement): boolean {
+  if (statement.kind !== 'TransactionStmt') return false
+  const verb = transactionVerb(statement)
+  return verb === 'COMMIT' || verb === 'ROLLBACK' || verb === 'ROLLBACK_TO' || verb === 'PREPARE'
+}
+
+/** The columns that a statement will answer, without running it. */
+export function* describeStatement(session: Session, statement: PreparedStatement): Task<readonly OutputColumn[] | undefined> {
+  switch (statement.kind) {
+    case 'VariableShowStmt':
+      return showColumns(session, statement)
+    case 'ExplainStmt':
+      return describeExplain()
+    case 'ExecuteStmt':
+      return yield* preparedColumns(session, statement)
+    case 'IndexStmt':
+      return statement.parsed.isAsync ? [plainColumn('job_id')] : undefined
+    default:
+      return statement.columns
+  }
+}

@@ -1,0 +1,87 @@
+import { SqlError, unsupported } from '../../protocol/errors.ts'
+import type { TransactionModes } from './block.ts'
+import type { PreparedStatement } from './prepared.ts'
+import type { Session } from './session.ts'
+import { unsupportedIsolation } from './settings.ts'
+import type { Answer } from './statement.ts'
+import type { Task } from './task.ts'
+
+export interface DefElem {
+  readonly DefElem: {
+    readonly defname: string
+    readonly arg?: {
+      readonly A_Const?: { readonly sval?: { readonly sval?: string }; readonly ival?: { readonly ival?: number } }
+    }
+  }
+}
+
+interface TransactionStmt {
+  readonly kind: string
+  readonly options?: readonly DefElem[]
+  readonly savepoint_name?: string
+  readonly chain?: boolean
+}
+
+/** BEGIN, START, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK_TO, PREPARE, COMMIT_PREPARED, ROLLBACK_PREPARED */
+export function transactionVerb(statement: PreparedStatement): string {
+  return (statement.body as TransactionStmt).kind.replace('TRANS_STMT_', '')
+}
+
+export function* transactionStatement(session: Session, statement: PreparedStatement): Task<Answer> {
+  const { block } = session
+  const { options = [], savepoint_name: savepoint = '', chain = false } = statement.body as TransactionStmt
+  const verb = transactionVerb(statement)
+  switch (verb) {
+    case 'BEGIN':
+    case 'START':
+      if (block.state === 'idle') session.transactionTime = session.statementTime
+      block.begin(readModes(options))
+      return { tag: verb === 'BEGIN' ? 'BEGIN' : 'START TRANSACTION' }
+    case 'COMMIT': {
+      const tag = yield* block.commit(chain)
+      if (chain) session.transactionTime = session.statementTime
+      return { tag }
+    }
+    case 'ROLLBACK': {
+      const tag = block.rollback(chain)
+      if (chain) session.transactionTime = session.statementTime
+      return { tag }
+    }
+    case 'SAVEPOINT':
+      block.savepoint(savepoint)
+      return { tag: 'SAVEPOINT' }
+    case 'RELEASE':
+      block.release(savepoint)
+      return { tag: 'RELEASE' }
+    case 'ROLLBACK_TO':
+      block.rollbackTo(savepoint)
+      return { tag: 'ROLLBACK' }
+    default:
+      throw unsupported(verb.replace('_', ' ').replace(/^PREPARE$/, 'PREPARE TRANSACTION'))
+  }
+}
+
+/** ISOLATION LEVEL, READ ONLY, DEFERRABLE: of BEGIN, SET TRANSACTION and SET SESSION CHARACTERISTICS. */
+export function readModes(options: readonly DefElem[]): TransactionModes {
+  const modes: { isolation?: string; readOnly?: boolean; deferrable?: boolean } = {}
+  for (const { DefElem: option } of options) {
+    const constant = option.arg?.A_Const
+    switch (option.defname) {
+      case 'transaction_isolation': {
+        const level = constant?.sval?.sval ?? ''
+        if (level === 'serializable') throw unsupportedIsolation()
+        modes.isolation = level
+        break
+      }
+      case 'transaction_read_only':
+        modes.readOnly = constant?.ival?.ival === 1
+        break
+      case 'transaction_deferrable':
+        modes.deferrable = constant?.ival?.ival === 1
+        break
+      default:
+        throw new SqlError('42601', `unrecognized transaction option "${option.defname}"`)
+    }
+  }
+  return modes
+}

@@ -1,0 +1,166 @@
+import { SqlError, unsupported } from '../../protocol/errors.ts'
+import { typeByOid } from '../../protocol/values/registry.ts'
+import type { Value } from '../../protocol/values/value.ts'
+import type { Execution } from './execution.ts'
+import type { PortalSource } from './portal.ts'
+import { nodeKind, PreparedStatement } from './prepared.ts'
+import type { Session } from './session.ts'
+import type { OutputColumn } from './sql/bind/bound.ts'
+import { Suspension } from './sql/execute/run.ts'
+import { type Answer, openPlanned } from './statement.ts'
+import type { Task } from './task.ts'
+
+/* ---------------------------------------------------------------- PREPARE, EXECUTE, DEALLOCATE, DISCARD */
+
+interface PrepareStmt {
+  readonly name: string
+  readonly argtypes?: readonly unknown[]
+  readonly query: unknown
+}
+
+export function* prepareStatement(session: Session, statement: PreparedStatement): Task<Answer> {
+  const { name, argtypes = [], query } = statement.body as PrepareStmt
+  if (session.prepared.has(name) && name !== '') throw alreadyPrepared(name)
+  const types = argtypes.length === 0 ? [] : yield* typesOf(session, statement, argtypes)
+  const made = new PreparedStatement({ ...statement.parsed, node: query }, types, undefined)
+  if (!made.isPlannable) throw unsupported(`PREPARE of ${nodeKind(query)}`)
+  yield* session.plan(made)
+  session.prepared.set(name, made)
+  return { tag: 'PREPARE' }
+}
+
+const alreadyPrepared = (name: string): SqlError => new SqlError('42P05', `prepared statement "${name}" already exists`)
+
+/** The oids of parsed type names: the types of `SELECT NULL::type, ...`. */
+function* typesOf(session: Session, statement: PreparedStatement, typeNames: readonly unknown[]): Task<number[]> {
+  const targetList = typeNames.map((node) => {
+    const { TypeName: typeName } = node as { readonly TypeName: unknown }
+    return { ResTarget: { val: { TypeCast: { arg: { A_Const: { isnull: true } }, typeName } } } }
+  })
+  const probe = new PreparedStatement({ ...statement.parsed, node: select(targetList) }, [], undefined)
+  yield* session.plan(probe)
+  return (probe.columns ?? []).map(({ type }) => type.oid)
+}
+
+const select = (targetList: readonly unknown[]): unknown => ({
+  SelectStmt: { targetList, limitOption: 'LIMIT_OPTION_DEFAULT', op: 'SETOP_NONE' },
+})
+
+interface ExecuteStmt {
+  readonly name: string
+  readonly params?: readonly unknown[]
+}
+
+function named(session: Session, statement: PreparedStatement): PreparedStatement {
+  const { name } = statement.body as ExecuteStmt
+  const found = session.prepared.get(name)
+  if (found === undefined) throw new SqlError('26000', `prepared statement "${name}" does not exist`)
+  return found
+}
+
+export function* executePrepared(session: Session, source: PortalSource): Task<Execution> {
+  const statement = named(session, source.statement)
+  const { name, params = [] } = source.statement.body as ExecuteStmt
+  const types = statement.parameterTypes
+  if (params.length !== types.length) {
+    throw new SqlError('42601', `wrong number of parameters for prepared statement "${name}"`, {
+      detail: `Expected ${types.length} parameters but got ${params.length}.`,
+    })
+  }
+  const parameters = params.length === 0 ? [] : yield* evaluated(session, source, params, types)
+  if (!statement.isPlannable) throw unsupported(`EXECUTE of ${statement.kind}`)
+  return yield* openPlanned(session, { statement, parameters, formats: source.formats })
+}
+
+/** The arguments of EXECUTE, each as the type its parameter has: the one row of a SELECT with casts. */
+function* evaluated(
+  session: Session,
+  source: PortalSource,
+  params: readonly unknown[],
+  types: readonly number[],
+): Task<readonly Value[]> {
+  const targetList = params.map((arg, i) => {
+    const names = ['pg_catalog', typeByOid(types[i] as number)?.name ?? 'text'].map((sval) => ({ String: { sval } }))
+    return { ResTarget: { val: { TypeCast: { arg, typeName: { names, typemod: -1 } } } } }
+  })
+  const probe = new PreparedStatement({ ...source.statement.parsed, node: select(targetList) }, [], undefined)
+  const execution = yield* openPlanned(session, { statement: probe, parameters: source.parameters, formats: [] })
+  try {
+    for (const item of execution.stream) {
+      if (!(item instanceof Suspension)) return item[0] as readonly Value[]
+      if (item.promise !== undefined) yield session.interrupts.guard(item.promise)
+    }
+  } finally {
+    execution.release()
+  }
+  throw new SqlError('XX000', 'EXECUTE found no arguments')
+}
+
+export function* preparedColumns(session: Session, statement: PreparedStatement): Task<readonly OutputColumn[] | undefined> {
+  const found = named(session, statement)
+  yield* session.plan(found)
+  return found.columns
+}
+
+// biome-ignore lint/correctness/useYield: every verb is a task; this one never waits
+export function* deallocate(session: Session, statement: PreparedStatement): Task<Answer> {
+  const { name } = statement.body as { readonly name?: string }
+  if (name === undefined) {
+    session.prepared.clear()
+    return { tag: 'DEALLOCATE ALL' }
+  }
+  if (!session.prepared.delete(name)) throw new SqlError('26000', `prepared statement "${name}" does not exist`)
+  return { tag: 'DEALLOCATE' }
+}
+
+// biome-ignore lint/correctness/useYield: every verb is a task; this one never waits
+export function* discard(session: Session, statement: PreparedStatement, isOneOfSeveral: boolean): Task<Answer> {
+  const { target } = statement.body as { readonly target: string }
+  switch (target) {
+    case 'DISCARD_ALL':
+      if (isOneOfSeveral || session.block.state === 'block')
+        throw new SqlError('25001', 'DISCARD ALL cannot run inside a transaction block')
+      session.prepared.clear()
+      session.settings.resetAll()
+      session.settings.reset('session_authorization')
+      session.settings.reset('role')
+      session.sequences.discard()
+      return { tag: 'DISCARD ALL' }
+    case 'DISCARD_SEQUENCES':
+      session.sequences.discard()
+      return { tag: 'DISCARD SEQUENCES' }
+    default:
+      // Plans are found again by their keys, and there are no temporary tables.
+      return { tag: target.replace('_', ' ') }
+  }
+}
+
+/* ---------------------------------------------------------------- VACUUM, ANALYZE */
+
+interface VacuumStmt {
+  readonly is_vacuumcmd?: boolean
+  readonly options?: readonly { readonly DefElem: { readonly defname: string } }[]
+  readonly rels?: readonly { readonly VacuumRelation: { readonly relation?: unknown } }[]
+}
+
+/**
+ * VACUUM drops row versions that nobody can read any more, in all tables: storage keeps them by key, not by table. ANALYZE has nothing to
+ * gather, since plans use no statistics. Both check that the tables they name are there.
+ */
+export function* vacuum(session: Session, statement: PreparedStatement, isOneOfSeveral: boolean): Task<Answer> {
+  const { is_vacuumcmd: isVacuum = false, rels = [] } = statement.body as VacuumStmt
+  const tag = isVacuum ? 'VACUUM' : 'ANALYZE'
+  if (isVacuum && (isOneOfSeveral || session.block.state === 'block')) {
+    throw new SqlError('25001', 'VACUUM cannot run inside a transaction block')
+  }
+  for (const { VacuumRelation: target } of rels) {
+    const fromClause = [{ RangeVar: target.relation }]
+    const probe = { SelectStmt: { fromClause, limitOption: 'LIMIT_OPTION_DEFAULT', op: 'SETOP_NONE' } }
+    yield* session.plan(new PreparedStatement({ ...statement.parsed, node: probe }, [], undefined))
+  }
+  if (isVacuum) {
+    const done = session.runtime.vacuum()
+    if (done instanceof Promise) yield session.interrupts.guard(done)
+  }
+  return { tag }
+}
