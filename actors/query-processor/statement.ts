@@ -193,7 +193,7 @@ export function* describeStatement(session: Session, statement: PreparedStatemen
     case 'VariableShowStmt':
       return showColumns(session, statement)
     case 'ExplainStmt':
-      return describeExplain()
+      return describeExplain(statement)
     case 'ExecuteStmt':
       return yield* preparedColumns(session, statement)
     case 'IndexStmt':

@@ -81,7 +81,8 @@ export class DdlWork {
   bindScope(): BindScope {
     const { searchPath, run, user, database } = this.context
     const positionOf = (location: number): number | undefined => this.context.positionOf(location)
-    return { catalog: this.draft, searchPath, parameterTypes: [], positionOf, settings: run.functions.settings, user, database }
+    const { settings } = run.functions
+    return { catalog: this.draft, searchPath, parameterTypes: [], parametersRefused: true, positionOf, settings, user, database }
   }
 
   /** Error fields for a place in the statement; none where the tree has none. */

@@ -12,6 +12,7 @@ import { createTable } from './create-table.ts'
 import { drop } from './drop.ts'
 import type { DdlNode } from './parse-tree.ts'
 import { alterSequence, createSequence } from './sequence.ts'
+import { createView } from './view.ts'
 
 export type { DdlContext, DdlResult } from './context.ts'
 
@@ -31,6 +32,7 @@ const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   verb('CreateSeqStmt', createSequence),
   verb('AlterSeqStmt', alterSequence),
   verb('DropStmt', drop),
+  verb('ViewStmt', createView),
 ])
 
 /** Is this a statement for `executeDdl`? */

@@ -130,6 +130,20 @@ export class TableWriter {
     this.write(row, key, frame)
   }
 
+  /** False, and nothing is written, when storage has to be waited for. */
+  insertAtOnce(row: Row, key: Key, frame: Frame): boolean {
+    for (const { index, key: unique } of this.uniqueKeys(row, key)) {
+      const found = frame.run.access.getLatest(unique)
+      if (found instanceof Promise) {
+        found.catch(() => {})
+        return false
+      }
+      if (found !== undefined) throw this.uniqueViolation(index, row, frame)
+    }
+    this.write(row, key, frame)
+    return true
+  }
+
   private async insertRemote(
     row: Row,
     key: Key,

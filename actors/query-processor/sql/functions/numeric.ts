@@ -35,6 +35,8 @@ import type { Value } from '../../../../protocol/values/value.ts'
 import { comparisons, extremes, ordering } from './comparison.ts'
 import { bucketError } from './float.ts'
 import { toInt4 } from './integer.ts'
+import { toNumber } from './number-from-char.ts'
+import { floatToChar, int4ToChar, int8ToChar, numericToChar } from './number-to-char.ts'
 import { expNumeric, lnNumeric, logNumeric, powerNumeric, sqrtNumeric } from './numeric-series.ts'
 import type { Implementations, ScalarFunction } from './registry.ts'
 
@@ -196,6 +198,15 @@ const casts: Functions = {
   numeric: (_context, value: Numeric, typmod: number) => applyNumericTypmod(value, typmod),
 }
 
+const formats: Functions = {
+  int4_to_char: (_context, value: number, format: string) => int4ToChar(value, format),
+  int8_to_char: (_context, value: bigint, format: string) => int8ToChar(value, format),
+  float4_to_char: (_context, value: number, format: string) => floatToChar(value, format, 6),
+  float8_to_char: (_context, value: number, format: string) => floatToChar(value, format, 15),
+  numeric_to_char: (_context, value: Numeric, format: string) => numericToChar(value, format),
+  numeric_to_number: (_context, text: string, format: string) => toNumber(text, format),
+}
+
 /* ---------------------------------------------------------------- generate_series */
 
 function checkBound(what: string, value: Numeric): void {
@@ -222,6 +233,7 @@ export const numericFunctions: Implementations = {
     ...extremes('numeric_', compare),
     ...ordering('numeric_cmp', compare),
     ...casts,
+    ...formats,
     numeric_add: (_context, a: Numeric, b: Numeric) => addNumeric(a, b),
     numeric_sub: (_context, a: Numeric, b: Numeric) => subtractNumeric(a, b),
     numeric_mul: (_context, a: Numeric, b: Numeric) => multiplyNumeric(a, b),
