@@ -1,5 +1,5 @@
 /** A double as an exact fraction: numerator / 2^shift. */
-function exactFraction(value: number): { numerator: bigint; shift: number } {
+export function exactFraction(value: number): { numerator: bigint; shift: number } {
   let shift = 0
   let scaled = value
   while (!Number.isInteger(scaled)) {

@@ -1,7 +1,7 @@
 import type { ByteWriter } from '../bytes.ts'
 import { invalidText, SqlError } from '../errors.ts'
 import { need } from './binary-input.ts'
-import { exactCompare } from './float-exact.ts'
+import { exactCompare, exactFraction } from './float-exact.ts'
 import { decodeSmall, encodeSmall } from './integer.ts'
 import { trimSpace } from './space.ts'
 import type { SqlType } from './type.ts'
@@ -87,7 +87,7 @@ function neighbour(value: number, above: boolean): number {
 const specialText = (value: number): string => (Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity')
 
 /** `1.5e+7` with at least two digits in the exponent, as C prints it. */
-const cExponent = (text: string): string => text.replace(/e([-+])(\d)$/, 'e$10$2')
+export const cExponent = (text: string): string => text.replace(/e([-+])(\d)$/, 'e$10$2')
 
 /** The fewest digits that read back as the same double; fixed notation from 1e-4 up to 1e15 (d2s with PostgreSQL's limits). */
 function shortest8(value: number): string {
@@ -169,7 +169,7 @@ export function formatG(value: number, precision: number): string {
 }
 
 /** toExponential, but for a value exactly half way: C takes the even digit, JavaScript the greater. */
-function significant(value: number, precision: number): string {
+export function significant(value: number, precision: number): string {
   const text = value.toExponential(precision - 1)
   const longer = value.toExponential(precision)
   const at = longer.indexOf('e')
@@ -184,6 +184,21 @@ export function formatFloat8(value: number, extraFloatDigits: number): string {
 
 export function formatFloat4(value: number, extraFloatDigits: number): string {
   return extraFloatDigits > 0 ? shortest4(value) : formatG(value, Math.max(1, 6 + extraFloatDigits))
+}
+
+/** %.*f: every digit exact, a tie to the even one. */
+export function exactFixed(value: number, places: number): string {
+  if (!Number.isFinite(value)) return specialText(value)
+  const negative = value < 0 || Object.is(value, -0)
+  const { numerator, shift } = exactFraction(Math.abs(value))
+  const unit = 1n << BigInt(shift)
+  const scaled = numerator * 10n ** BigInt(places)
+  let whole = scaled / unit
+  const twice = (scaled - whole * unit) * 2n
+  if (twice > unit || (twice === unit && (whole & 1n) === 1n)) whole++
+  const digits = whole.toString().padStart(places + 1, '0')
+  const point = digits.length - places
+  return `${negative ? '-' : ''}${digits.slice(0, point)}${places > 0 ? `.${digits.slice(point)}` : ''}`
 }
 
 /* ---------------------------------------------------------------- order and types */

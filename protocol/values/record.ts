@@ -16,7 +16,7 @@ export const recordType: SqlType<SqlRow> = {
   preferred: false,
   length: -1,
   elementOid: 0,
-  arrayOid: 2287,
+  arrayOid: 0,
   input() {
     throw anonymous()
   },
