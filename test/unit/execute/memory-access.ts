@@ -140,7 +140,9 @@ function test(predicate: Predicate, row: readonly Value[]): boolean | null {
     case 'in': {
       const value = row[predicate.column] as Value
       if (value === null) return null
-      return predicate.values.some((other) => other !== null && (typeByOid(predicate.type) as SqlType).compare?.(value, other) === 0)
+      return predicate.values.some(
+        (other) => other !== null && (typeByOid(predicate.type) as SqlType).compare?.(value, other) === 0,
+      )
     }
     case 'isNull':
       return (row[predicate.column] === null) !== predicate.negated

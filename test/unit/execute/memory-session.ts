@@ -3,7 +3,13 @@ import type { BindScope } from '../../../actors/query-processor/sql/bind/scope.t
 import type { CheckConstraint, Column, Index, Table } from '../../../actors/query-processor/sql/catalog/schema.ts'
 import { CatalogSnapshot } from '../../../actors/query-processor/sql/catalog/snapshot.ts'
 import { execute, executeAtOnce } from '../../../actors/query-processor/sql/execute/execute.ts'
-import { type Affected, type MemoryBudget, type Run, type SpillFile, Suspension } from '../../../actors/query-processor/sql/execute/run.ts'
+import {
+  type Affected,
+  type MemoryBudget,
+  type Run,
+  type SpillFile,
+  Suspension,
+} from '../../../actors/query-processor/sql/execute/run.ts'
 import type { FunctionContext } from '../../../actors/query-processor/sql/functions/registry.ts'
 import { parse } from '../../../actors/query-processor/sql/parse.ts'
 import { type Plan, plan } from '../../../actors/query-processor/sql/plan/plan.ts'
@@ -62,8 +68,8 @@ class MemoryFile implements SpillFile {
 }
 
 const storedExpression = (text: string) => {
-  const [statement] = parse(`select ${text}`)
-  const select = (statement?.node as { SelectStmt: { targetList: { ResTarget: { val: unknown } }[] } }).SelectStmt
+  const select = (parse(`select ${text}`)[0]!.node as { SelectStmt: { targetList: { ResTarget: { val: unknown } }[] } })
+    .SelectStmt
   return { node: select.targetList[0]?.ResTarget.val, text }
 }
 
@@ -204,7 +210,11 @@ export class MemorySession {
   }
 
   /** Rows as values, with everything awaited. */
-  async values(sql: string, parameters: readonly Value[] = [], types: readonly number[] = []): Promise<readonly (readonly Value[])[]> {
+  async values(
+    sql: string,
+    parameters: readonly Value[] = [],
+    types: readonly number[] = [],
+  ): Promise<readonly (readonly Value[])[]> {
     return (await this.carryOut(this.plan(sql, types), parameters)).rows
   }
 

@@ -129,7 +129,8 @@ function checksOf(node: InsertNode | UpdateNode, compiler: ExpressionCompiler): 
 
 function pointInsert(node: InsertNode, compiler: ExpressionCompiler): AtOnce | undefined {
   const { input } = node
-  if (node.returning || node.onConflict !== undefined || input.kind !== 'values' || input.valuesRows.length !== 1) return undefined
+  if (node.returning || node.onConflict !== undefined || input.kind !== 'values' || input.valuesRows.length !== 1)
+    return undefined
   const [exprs] = input.valuesRows as readonly [readonly Expr[]]
   if (exprs.some(waits) || node.rules.checks.some((check) => waits(check.expr))) return undefined
   const values = exprs.map((expr) => compiler.compile(expr, noLayout).evaluate)
