@@ -1,7 +1,16 @@
 import { assert } from '../../../../protocol/assert.ts'
 import type { CommonTable, Expr, FromItem, OutputColumn, OutputSort, Query, RelationId } from '../bind/bound.ts'
 import type { Node, SelectStmt } from '../bind/parse-tree.ts'
-import { type DeparseOptions, deparse, directionText, finishText, notPrintable, sortText, startsLine } from './deparse.ts'
+import {
+  type DeparseOptions,
+  deparse,
+  directionText,
+  finishText,
+  isCastCall,
+  notPrintable,
+  sortText,
+  startsLine,
+} from './deparse.ts'
 import { quoteIdentifier } from './quote.ts'
 import { quotedRelationMark, relationMark } from './stored-text.ts'
 
@@ -24,9 +33,12 @@ class QueryText {
   private readonly pretty: boolean
   private readonly parent: QueryText | undefined
   private readonly named = new Map<RelationId, Named>()
+  private readonly rawSubqueries = new Map<RelationId, SelectStmt | undefined>()
   private readonly cteNames = new Map<number, string>()
   private qualified = true
   private indent = 0
+  /** Nobody names the columns of a subquery in an expression. */
+  private namesVisible = true
 
   constructor(pretty: boolean, parent: QueryText | undefined) {
     this.pretty = pretty
@@ -38,13 +50,19 @@ class QueryText {
     const head = this.ctes(query.ctes, raw)
     const body = this.body(query, raw)
     const limit = query.limit === undefined ? '' : `${line(indent)} ${this.limitText(query)}`
-    const offset = query.offset === undefined ? '' : `${line(indent)} OFFSET ${this.expr(query.offset)}`
+    const offset = query.offset === undefined ? '' : `${line(indent)} OFFSET ${this.count(query.offset)}`
     return head + body + offset + limit
   }
 
   private limitText(query: Query): string {
-    const count = this.expr(query.limit as Expr)
+    const count = this.count(query.limit as Expr)
     return query.withTies ? `FETCH FIRST ${count} ROWS WITH TIES` : `LIMIT ${count}`
+  }
+
+  /** LIMIT and OFFSET are bigint without being asked. */
+  private count(expr: Expr): string {
+    const inner = isCastCall(expr) ? (expr as Expr & { kind: 'call' }).arguments[0] : undefined
+    return this.expr(inner ?? expr)
   }
 
   private body(query: Query, raw: SelectStmt | undefined): string {
@@ -53,22 +71,34 @@ class QueryText {
         const rows = query.rows.map((row) => `(${row.map((one) => this.expr(one)).join(',')})`)
         return ` VALUES ${rows.join(', ')}${this.outputOrder(query.orderBy)}`
       }
-      case 'setOperation': {
-        const word = query.operation.toUpperCase() + (query.all ? ' ALL' : '')
-        const left = this.arm(query.left, raw?.larg)
-        const right = this.arm(query.right, raw?.rarg)
-        return `${left}${line(this.indent)}${word}${line(this.indent)}${right}${this.outputOrder(query.orderBy)}`
-      }
+      case 'setOperation':
+        return this.setOperation(query, raw) + this.outputOrder(query.orderBy)
       case 'select':
         return this.select(query, raw)
     }
   }
 
-  /** A set operation inside another stands in parentheses, and so does an arm with its own order or limit. */
-  private arm(query: Query, raw: SelectStmt | undefined): string {
-    const text = this.child().query(query, raw, this.indent)
-    const isBare = query.kind !== 'setOperation' && query.limit === undefined && query.offset === undefined
-    return isBare && query.orderBy.length === 0 && query.ctes.length === 0 ? text : `(${text})`
+  /** get_setop_query: the names of the whole are those of every arm. */
+  private setOperation(query: Query & { kind: 'setOperation' }, raw: SelectStmt | undefined): string {
+    const { operation, all, indent } = { ...query, indent: this.indent }
+    const word = operation.toUpperCase() + (all ? ' ALL' : '')
+    const left = withColumns(query.left, query.columns)
+    const right = withColumns(query.right, query.columns)
+    const isChain = left.kind === 'setOperation' && left.operation === operation && left.all === all && isBareQuery(left)
+    const [before, between] = this.arm(left, raw?.larg, isChain)
+    const [after, end] = this.arm(right, raw?.rarg, false)
+    return `${before}${between}${word}${after.startsWith('(') ? ' ' : line(indent)}${after}${end === '' ? '' : end.trimEnd()}`
+  }
+
+  /** An arm, and what stands between it and the word after it. */
+  private arm(query: Query, raw: SelectStmt | undefined, isChain: boolean): [string, string] {
+    const { indent } = this
+    if (query.kind === 'setOperation' && !isChain) {
+      const text = this.child().query(query, raw, indent + step)
+      return [`(${line(indent + step)}${text}`, `${line(indent)}) `]
+    }
+    const text = this.child().query(query, raw, indent)
+    return [isBareQuery(query) ? text : `(${text})`, line(indent)]
   }
 
   private select(query: Query & { kind: 'select' }, raw: SelectStmt | undefined): string {
@@ -83,7 +113,7 @@ class QueryText {
           ? ' DISTINCT'
           : ` DISTINCT ON (${query.distinct.map((one) => this.expr(one)).join(', ')})`
     const targets = query.columns.map((column, i) => this.target(query.targets[i] as Expr, column.name))
-    const from = query.from === undefined ? '' : `${line(this.indent + 3)}FROM ${this.from(query.from)}`
+    const from = query.from === undefined ? '' : `${line(this.indent + 3)}FROM ${this.fromList(query.from)}`
     const where = query.where === undefined ? '' : `${line(this.indent + 2)}WHERE ${this.expr(query.where)}`
     const groups = query.groupBy.map((one) => this.expr(one)).join(', ')
     const groupBy = groups === '' ? '' : `${line(this.indent + 2)}GROUP BY ${groups}`
@@ -96,6 +126,7 @@ class QueryText {
   private target(expr: Expr, name: string): string {
     const text = this.expr(expr)
     const own = expr.kind === 'column' ? this.columnOf(expr.relation, expr.column) : undefined
+    if (!this.namesVisible && name === '?column?') return text
     return own === name ? text : `${text} AS ${quoteIdentifier(name)}`
   }
 
@@ -106,14 +137,21 @@ class QueryText {
 
   /* ---------------------------------------------------------------- FROM */
 
+  private fromList(item: FromItem): string {
+    const isComma = item.kind === 'join' && item.join === 'inner' && item.condition === undefined
+    if (!isComma) return this.from(item)
+    return `${this.fromList(item.left)},${line(this.indent + 4)}${this.from(item.right)}`
+  }
+
   private from(item: FromItem): string {
     if (item.kind !== 'join') return this.leaf(item)
+    const { condition, join } = item
     const left = this.from(item.left)
-    const right = item.right.kind === 'join' ? `(${this.from(item.right)})` : this.leaf(item.right)
-    if (item.condition === undefined) return `${left},${line(this.indent + 4)}${right}`
-    const word = item.join === 'inner' ? 'JOIN' : `${item.join.toUpperCase()} JOIN`
-    const on = this.pretty ? this.expr(item.condition) : `(${this.expr(item.condition)})`
-    return `${left}${line(this.indent + 5)}${word} ${right} ON ${on}`
+    const right = item.right.kind === 'join' && this.pretty ? `(${this.from(item.right)})` : this.from(item.right)
+    const word = condition === undefined ? 'CROSS JOIN' : join === 'inner' ? 'JOIN' : `${join.toUpperCase()} JOIN`
+    const on = condition === undefined ? '' : ` ON ${this.pretty ? this.expr(condition) : `(${this.expr(condition)})`}`
+    const text = `${left}${line(this.indent + 5)}${word} ${right}${on}`
+    return this.pretty ? text : `(${text})`
   }
 
   private leaf(item: FromLeaf): string {
@@ -132,7 +170,7 @@ class QueryText {
           const own = item.view.columns.map(({ name }) => name)
           return relationMark(item.view.oid) + aliasText(item.view.name, named, own)
         }
-        const text = this.child().query(item.query, undefined, this.indent + step)
+        const text = this.child().query(item.query, this.rawSubqueries.get(item.id), this.indent + step)
         const own = item.query.columns.map(({ name }) => name)
         return `${item.lateral ? 'LATERAL ' : ''}(${text}) ${alias}${columnList(named, own)}`
       }
@@ -151,13 +189,18 @@ class QueryText {
 
   /** Aliases as the text had them where its FROM clause is at hand; no two alike in one query. */
   private name(leaves: readonly FromLeaf[], rawFrom: readonly Node[]): void {
-    const aliases = rawFrom.flatMap(rawAliases)
-    const isAligned = aliases.length === leaves.length
+    const raws = rawFrom.flatMap(rawLeaves)
+    const isAligned = raws.length === leaves.length
     for (const [i, leaf] of leaves.entries()) {
-      const wanted = (isAligned ? aliases[i] : undefined) ?? this.ownName(leaf)
+      const raw = isAligned ? raws[i] : undefined
+      const alias = raw?.RangeVar?.alias ?? raw?.RangeSubselect?.alias ?? raw?.RangeFunction?.alias
+      this.rawSubqueries.set(leaf.id, raw?.RangeSubselect?.subquery.SelectStmt)
+      const wanted = alias?.aliasname ?? this.ownName(leaf)
       let name = wanted
       for (let n = 1; this.isTaken(name); n++) name = `${wanted}_${n}`
-      this.named.set(leaf.id, { name, columns: columnNames(leaf) })
+      const given = leaf.kind === 'function' ? texts(alias?.colnames ?? []) : []
+      const columns = columnNames(leaf).map((own, position) => given[position] ?? own)
+      this.named.set(leaf.id, { name, columns })
     }
   }
 
@@ -234,7 +277,11 @@ class QueryText {
       },
       wholeRow: (relation) => `${quoteIdentifier(this.relationOf(relation).name)}.*`,
       quotedRelation: quotedRelationMark,
-      query: (query) => this.child().query(query, undefined, this.indent + step),
+      query: (query) => {
+        const child = this.child()
+        child.namesVisible = false
+        return child.query(query, undefined, this.indent + step)
+      },
     }
   }
 
@@ -263,11 +310,19 @@ function columnNames(leaf: FromLeaf): readonly (string | undefined)[] {
   return leaf.table.columns.map((column) => given.get(column.attnum) ?? (column.dropped ? undefined : column.name))
 }
 
-/** The aliases of a FROM clause, leaves from left to right. */
-function rawAliases(node: Node): readonly (string | undefined)[] {
-  if (node.JoinExpr !== undefined) return [...rawAliases(node.JoinExpr.larg), ...rawAliases(node.JoinExpr.rarg)]
-  if (node.RangeVar !== undefined) return [node.RangeVar.alias?.aliasname]
-  return [node.RangeSubselect?.alias?.aliasname ?? node.RangeFunction?.alias?.aliasname]
+/** The items of a FROM clause that are no joins, from left to right. */
+function rawLeaves(node: Node): readonly Node[] {
+  return node.JoinExpr === undefined ? [node] : [...rawLeaves(node.JoinExpr.larg), ...rawLeaves(node.JoinExpr.rarg)]
+}
+
+/** libpg-query's names; catalog does not import the binder at run time. */
+const texts = (nodes: readonly Node[]): string[] => nodes.map((node) => node.String?.sval ?? '')
+
+const isBareQuery = (query: Query): boolean =>
+  query.limit === undefined && query.offset === undefined && query.orderBy.length === 0 && query.ctes.length === 0
+
+function withColumns(query: Query, columns: readonly OutputColumn[]): Query {
+  return { ...query, columns: query.columns.map((column, i) => ({ ...column, name: columns[i]?.name ?? column.name })) }
 }
 
 /** Nothing where the relation goes by its own names. */
