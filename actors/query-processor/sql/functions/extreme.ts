@@ -8,30 +8,30 @@ import type { Value } from '../../../../protocol/values/value.ts'
 import { folding } from './aggregate.ts'
 import type { AggregateFunction, Implementations } from './registry.ts'
 
-/** max and min over a type's own order; of equal values the later one stays, as with PostgreSQL's `larger` functions. */
-export function extremesOf(type: unknown): Record<string, AggregateFunction> {
-  const { name, compare } = type as SqlType
-  const order = compare as (a: Value, b: Value) => number
+type Order = (a: Value, b: Value) => number
+
+function extremes(name: string, larger: (a: Value, b: Value) => boolean): Record<string, AggregateFunction> {
   return {
-    [`max(${name})`]: folding<Value>((state, value) => (order(state, value) > 0 ? state : value)),
-    [`min(${name})`]: folding<Value>((state, value) => (order(state, value) < 0 ? state : value)),
+    [`max(${name})`]: folding<Value>((state, value) => (larger(state, value) ? state : value)),
+    [`min(${name})`]: folding<Value>((state, value) => (larger(value, state) ? state : value)),
   }
 }
 
-const types = [
-  int2Type,
-  int4Type,
-  int8Type,
-  float4Type,
-  float8Type,
-  numericType,
-  textType,
-  bpcharType,
-  oidType,
-  tidType,
-  xid8Type,
-]
+/** max and min over a type's own order. Of equal values (they may look different: 1.0 and 1.00) the last one stays. */
+export function extremesOf(type: unknown): Record<string, AggregateFunction> {
+  const { name, compare } = type as SqlType
+  const order = compare as Order
+  return extremes(name, (a, b) => order(a, b) > 0)
+}
+
+/** For char(n), whose equal values differ in their padding, PostgreSQL keeps the first. */
+function bpcharExtremes(): Record<string, AggregateFunction> {
+  const order = bpcharType.compare as unknown as Order
+  return extremes(bpcharType.name, (a, b) => order(a, b) >= 0)
+}
+
+const types = [int2Type, int4Type, int8Type, float4Type, float8Type, numericType, textType, oidType, tidType, xid8Type]
 
 export const extremeFunctions: Implementations = {
-  aggregate: Object.assign({}, ...types.map(extremesOf)) as Record<string, AggregateFunction>,
+  aggregate: Object.assign({}, ...types.map(extremesOf), bpcharExtremes()) as Record<string, AggregateFunction>,
 }

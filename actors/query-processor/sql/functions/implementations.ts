@@ -1,10 +1,15 @@
 import { assert } from '../../../../protocol/assert.ts'
 import { booleanFunctions } from './boolean.ts'
 import { byteaFunctions } from './bytea.ts'
+import { catalogDefinitionFunctions } from './catalog-definition.ts'
+import { catalogPrivilegeFunctions } from './catalog-privilege.ts'
+import { catalogSessionFunctions } from './catalog-session.ts'
+import { datetimeFunctions } from './datetime.ts'
 import { extremeFunctions } from './extreme.ts'
 import { floatFunctions } from './float.ts'
 import { identifierFunctions } from './identifier.ts'
 import { integerFunctions } from './integer.ts'
+import { intervalFunctions } from './interval.ts'
 import { nullCountFunctions } from './null-count.ts'
 import { numericFunctions } from './numeric.ts'
 import type { AggregateFunction, Implementations, ScalarFunction, SpecializedFunction } from './registry.ts'
@@ -25,6 +30,11 @@ const families: readonly Implementations[] = [
   sumFunctions,
   regressionFunctions,
   extremeFunctions,
+  datetimeFunctions,
+  intervalFunctions,
+  catalogDefinitionFunctions,
+  catalogPrivilegeFunctions,
+  catalogSessionFunctions,
 ]
 
 type SetImplementation = NonNullable<Implementations['set']>[string]
