@@ -68,8 +68,8 @@ export const oidType: SqlType<number> = {
 }
 
 /**
- * The object identifier types are numbers here; names are the business of functions that know the catalog (regclassin, regclassout ...).
- * These read and write digits, and '-' for 0.
+ * The object identifier types are numbers here. Digits and '-' for 0 they read and write themselves; names come from the session's
+ * catalog by way of the settings.
  */
 function objectType(oid: Oid, arrayOid: Oid, name: string): SqlType<number> {
   return {
@@ -81,12 +81,16 @@ function objectType(oid: Oid, arrayOid: Oid, name: string): SqlType<number> {
     category: 'N',
     preferred: false,
     arrayOid,
-    input(text) {
+    input(text, _typmod, settings) {
       if (text === '-') return 0
       if (/^\d+$/.test(text)) return parseOid(text)
-      throw invalidText(name, text)
+      if (settings.objectOid === undefined) throw invalidText(name, text)
+      return settings.objectOid(oid, text)
     },
-    output: (value) => (value === 0 ? '-' : String(value)),
+    output(value, settings) {
+      if (value === 0) return '-'
+      return settings.objectName === undefined ? String(value) : settings.objectName(oid, value)
+    },
   }
 }
 

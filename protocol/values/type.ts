@@ -14,6 +14,8 @@ export interface OutputSettings {
   readonly timeZone: string
   readonly extraFloatDigits: number
   readonly byteaOutput: 'hex' | 'escape'
+  /** How regclass, regtype ... show an oid: a name of the session's catalog. Absent: digits. */
+  readonly objectName?: (type: Oid, oid: Oid) => string
 }
 
 export const outputDefaults: OutputSettings = {
@@ -28,6 +30,8 @@ export const outputDefaults: OutputSettings = {
 /** What input needs beside the text: the settings, and the statement's time for 'now', 'today' ... (microseconds since 2000-01-01). */
 export interface InputSettings extends OutputSettings {
   readonly now: bigint
+  /** What regclass, regtype ... read a name as; throws 42P01, 42704 ... Absent: only digits are read. */
+  readonly objectOid?: (type: Oid, name: string) => Oid
 }
 
 /**
