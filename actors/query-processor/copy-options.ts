@@ -45,7 +45,8 @@ export function readCopyOptions(
     said.set(option.defname, option.arg)
   }
   const format = text(said, 'format') ?? 'text'
-  if (format !== 'text' && format !== 'csv' && format !== 'binary') throw invalid(`COPY format "${format}" not recognized`)
+  if (format !== 'text' && format !== 'csv' && format !== 'binary')
+    throw invalid(`COPY format "${format}" not recognized`).with(place(options, 'format', positionOf))
   const isCsv = format === 'csv'
   const header = readHeader(said, isFrom)
   if (format === 'binary') {
@@ -78,6 +79,15 @@ export function readCopyOptions(
     forceNotNull: list(said, 'force_not_null'),
     forceNull: list(said, 'force_null'),
   }
+}
+
+function place(
+  options: readonly CopyOption[],
+  name: string,
+  positionOf: (location: number | undefined) => number | undefined,
+): { position?: number } {
+  const position = positionOf(options.find(({ DefElem }) => DefElem.defname === name)?.DefElem.location)
+  return position === undefined ? {} : { position }
 }
 
 const names = new Set(

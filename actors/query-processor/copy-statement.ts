@@ -57,7 +57,8 @@ function* tableAndColumns(
   statement: PreparedStatement,
   body: CopyStmt,
 ): Task<{ table: Table; names: readonly string[] }> {
-  const probe = derived(statement, { SelectStmt: { ...selectHead, fromClause: [{ RangeVar: body.relation }] } })
+  const unplaced = new PreparedStatement({ ...statement.parsed, positionOf: () => undefined }, [], undefined)
+  const probe = derived(unplaced, { SelectStmt: { ...selectHead, fromClause: [{ RangeVar: body.relation }] } })
   yield* session.plan(probe)
   const catalog = yield* session.catalog()
   const { bound } = session.planFor(probe, catalog, true)
@@ -77,11 +78,21 @@ function* tableAndColumns(
   return { table: relation, names: wanted.length > 0 ? wanted : all }
 }
 
-function checkReferenced(option: string, names: readonly string[] | '*', columns: readonly string[], table: string): void {
+/** FORCE_... names columns: of the table (undefined for a query), and among those that are copied. */
+function checkReferenced(
+  option: string,
+  names: readonly string[] | '*',
+  columns: readonly string[],
+  table: Table | undefined,
+): void {
   if (names === '*') return
   for (const name of names) {
     if (columns.includes(name)) continue
-    throw new SqlError('42P10', `${option} column "${name}" not referenced by COPY`, table === '' ? {} : { table })
+    if (table?.columns.some((column) => column.name === name && !column.dropped) === true) {
+      throw new SqlError('42P10', `${option} column "${name}" not referenced by COPY`)
+    }
+    const of = table === undefined ? '' : ` of relation "${table.name}"`
+    throw new SqlError('42703', `column "${name}"${of} does not exist`)
   }
 }
 
@@ -89,8 +100,11 @@ function checkReferenced(option: string, names: readonly string[] | '*', columns
 
 function* copyTo(session: Session, statement: PreparedStatement, body: CopyStmt, options: CopyOptions): Task<Answer> {
   let query = body.query
+  let table: Table | undefined
   if (body.relation !== undefined) {
-    const { names } = yield* tableAndColumns(session, statement, body)
+    const found = yield* tableAndColumns(session, statement, body)
+    const { names } = found
+    table = found.table
     const targetList = names.map((sval) => ({ ResTarget: { val: { ColumnRef: { fields: [{ String: { sval } }] } } } }))
     query = { SelectStmt: { ...selectHead, targetList, fromClause: [{ RangeVar: body.relation }] } }
   }
@@ -105,7 +119,7 @@ function* copyTo(session: Session, statement: PreparedStatement, body: CopyStmt,
       'FORCE_QUOTE',
       options.forceQuote,
       columns.map(({ name }) => name),
-      '',
+      table,
     )
     const format = options.format === 'binary' ? 1 : 0
     const writer = new CopyWriter(session.output, columns, options, session.environment().input)
@@ -130,8 +144,8 @@ const rowsPerTurn = 64
 
 function* copyFrom(session: Session, statement: PreparedStatement, body: CopyStmt, options: CopyOptions): Task<Answer> {
   const { table, names } = yield* tableAndColumns(session, statement, body)
-  checkReferenced('FORCE_NOT_NULL', options.forceNotNull, names, table.name)
-  checkReferenced('FORCE_NULL', options.forceNull, names, table.name)
+  checkReferenced('FORCE_NOT_NULL', options.forceNotNull, names, table)
+  checkReferenced('FORCE_NULL', options.forceNull, names, table)
   const insert = derived(statement, insertNode(body, names))
   yield* session.plan(insert)
   const catalog = yield* session.catalog()

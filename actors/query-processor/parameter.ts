@@ -236,10 +236,11 @@ function number(known: Parameter, name: string, given: string): string {
     if (Math.abs(value) > 2_147_483_647) throw invalidValue(name, given, { hint: 'Value exceeds integer range.' })
   } else if (!Number.isFinite(value)) throw invalidValue(name, given)
   if (value < known.min || value > known.max) {
-    const shown = known.unit === '' ? short(value) : `${short(value)} ${known.unit}`
+    const said = known.kind === 'integer' ? String : short
+    const shown = known.unit === '' ? said(value) : `${said(value)} ${known.unit}`
     throw new SqlError(
       '22023',
-      `${shown} is outside the valid range for parameter "${name}" (${short(known.min)} .. ${short(known.max)})`,
+      `${shown} is outside the valid range for parameter "${name}" (${said(known.min)} .. ${said(known.max)})`,
     )
   }
   return String(value)

@@ -28,6 +28,9 @@ export class PreparedStatement {
   /** Parameter types once they are known; they stay when the statement is planned again. */
   parameterTypes: readonly Oid[]
 
+  /** Parse and PREPARE find out what their parameters are; a simple query has none but those it was given. */
+  infersParameters = false
+
   /** `cacheKey`: under which other statements share the plan; undefined: nobody does. */
   constructor(parsed: ParsedStatement, given: readonly Oid[], cacheKey: string | undefined) {
     this.parsed = parsed
@@ -65,8 +68,9 @@ export class PreparedStatement {
   }
 
   private make(scope: PlanScope, environment: string): Planned {
-    const { positionOf } = this.parsed
-    const bound = bind(this.parsed.node, { ...scope, parameterTypes: this.parameterTypes, positionOf })
+    const { positionOf, node } = this.parsed
+    if (!this.infersParameters && this.parsed.text.includes('$')) refuseParameters(node, this.given.length, positionOf)
+    const bound = bind(node, { ...scope, parameterTypes: this.parameterTypes, positionOf })
     const made = plan(bound, scope.catalog)
     compilePlan(made)
     return { catalogVersion: scope.catalog.version, environment, bound, plan: made }
@@ -76,6 +80,25 @@ export class PreparedStatement {
 export type PlanScope = Omit<BindScope, 'parameterTypes' | 'positionOf'>
 
 const plannable = new Set(['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt'])
+
+interface ParamRef {
+  readonly number?: number
+  readonly location?: number
+}
+
+/** 42P02 for the first parameter beyond those there are. */
+function refuseParameters(node: unknown, count: number, positionOf: ParsedStatement['positionOf']): void {
+  if (typeof node !== 'object' || node === null) return
+  for (const [name, value] of Object.entries(node)) {
+    if (name !== 'ParamRef') refuseParameters(value, count, positionOf)
+    else {
+      const { number = 0, location } = value as ParamRef
+      const position = positionOf(location)
+      if (number > count)
+        throw new SqlError('42P02', `there is no parameter $${number}`, position === undefined ? {} : { position })
+    }
+  }
+}
 
 /** libpg-query wraps every node in an object with one member: its kind. */
 export function nodeKind(node: unknown): string {

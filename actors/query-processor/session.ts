@@ -371,6 +371,7 @@ export class Session implements QuerySession {
     const key = one === undefined || !this.settings.isOn('taudb.plan_cache') ? undefined : this.runtime.plans.key(sql, types)
     const statement = one === undefined ? emptyStatement : new PreparedStatement(one, types, key)
     if (one !== undefined) {
+      statement.infersParameters = true
       this.checkState(statement)
       this.startMessage()
       if (statement.isPlannable) yield* this.plan(statement)

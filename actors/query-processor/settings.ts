@@ -30,7 +30,10 @@ export interface TransactionModeSettings {
   set(name: TransactionParameter, value: string): void
 }
 
-const isolationLevels = ['read uncommitted', 'read committed', 'repeatable read', 'serializable']
+const isolationLevels = ['serializable', 'repeatable read', 'read committed', 'read uncommitted']
+const stackKilobytesMax = 7_680
+const textSearchConfigs =
+  /^(pg_catalog\.)?(simple|arabic|armenian|basque|catalan|danish|dutch|english|finnish|french|german|greek|hindi|hungarian|indonesian|irish|italian|lithuanian|nepali|norwegian|portuguese|romanian|russian|serbian|spanish|swedish|tamil|turkish|yiddish)$/
 /** Decided by BEGIN and SET TRANSACTION; RESET ALL and DISCARD leave them alone. */
 const transactionParameters: ReadonlySet<string> = new Set([
   'transaction_isolation',
@@ -83,7 +86,8 @@ export class Settings {
   shown(name: string): string | undefined {
     const value = this.value(name)
     const known = parameter(name)
-    return value === undefined || known === undefined ? value : show(known, value)
+    if (value === undefined || known === undefined) return value
+    return known.name === 'seed' ? 'unavailable' : show(known, value)
   }
 
   show(name: string): string {
@@ -238,8 +242,25 @@ export class Settings {
       case 'standard_conforming_strings':
         if (canonical(known, name, given) === 'off') throw refusedValue(known.name, 'off')
         return 'on'
-      case 'default_tablespace':
       case 'temp_tablespaces':
+        if (given !== '' && given !== 'pg_default') throw new SqlError('42704', `tablespace "${given}" does not exist`)
+        return given
+      case 'lc_messages':
+      case 'lc_monetary':
+      case 'lc_numeric':
+      case 'lc_time':
+        if (!/^(C|POSIX|)$/.test(given)) throw invalidValue(known.name, given)
+        return given
+      case 'default_text_search_config':
+        if (!textSearchConfigs.test(given)) throw invalidValue(known.name, given)
+        return given.includes('.') ? given : `pg_catalog.${given}`
+      case 'max_stack_depth':
+        if (Number(canonical(known, name, given)) <= stackKilobytesMax) return canonical(known, name, given)
+        throw new SqlError('22023', `invalid value for parameter "max_stack_depth": ${canonical(known, name, given)}`, {
+          detail: `"max_stack_depth" must not exceed ${stackKilobytesMax}kB.`,
+          hint: 'Increase the platform\'s stack depth limit via "ulimit -s" or local equivalent.',
+        })
+      case 'default_tablespace':
         if (given !== '' && given !== 'pg_default')
           throw invalidValue(known.name, given, { detail: `Tablespace "${given}" does not exist.` })
         return given

@@ -36,6 +36,7 @@ export interface Answer {
 /** Opens a statement: what can go wrong before its first row goes wrong here. */
 export function* open(session: Session, source: PortalSource, isOneOfSeveral: boolean): Task<Execution> {
   const { statement } = source
+  if (statement.kind !== 'TransactionStmt') session.startTransaction()
   if (statement.isPlannable) return yield* openPlanned(session, source)
   if (statement.kind === 'ExecuteStmt') return yield* executePrepared(session, source)
   const answer = yield* runUtility(session, statement, isOneOfSeveral)

@@ -23,6 +23,7 @@ export function* prepareStatement(session: Session, statement: PreparedStatement
   if (session.prepared.has(name) && name !== '') throw alreadyPrepared(name)
   const types = argtypes.length === 0 ? [] : yield* typesOf(session, statement, argtypes)
   const made = new PreparedStatement({ ...statement.parsed, node: query }, types, undefined)
+  made.infersParameters = true
   if (!made.isPlannable) throw unsupported(`PREPARE of ${nodeKind(query)}`)
   yield* session.plan(made)
   session.prepared.set(name, made)
@@ -140,7 +141,7 @@ export function* discard(session: Session, statement: PreparedStatement, isOneOf
 interface VacuumStmt {
   readonly is_vacuumcmd?: boolean
   readonly options?: readonly { readonly DefElem: { readonly defname: string } }[]
-  readonly rels?: readonly { readonly VacuumRelation: { readonly relation?: unknown } }[]
+  readonly rels?: readonly { readonly VacuumRelation: { readonly relation?: unknown; readonly va_cols?: readonly unknown[] } }[]
 }
 
 /**
@@ -148,15 +149,20 @@ interface VacuumStmt {
  * gather, since plans use no statistics. Both check that the tables they name are there.
  */
 export function* vacuum(session: Session, statement: PreparedStatement, isOneOfSeveral: boolean): Task<Answer> {
-  const { is_vacuumcmd: isVacuum = false, rels = [] } = statement.body as VacuumStmt
+  const { is_vacuumcmd: isVacuum = false, rels = [], options = [] } = statement.body as VacuumStmt
   const tag = isVacuum ? 'VACUUM' : 'ANALYZE'
   if (isVacuum && (isOneOfSeveral || session.block.state === 'block')) {
     throw new SqlError('25001', 'VACUUM cannot run inside a transaction block')
   }
+  const isAnalyze = !isVacuum || options.some(({ DefElem }) => DefElem.defname === 'analyze')
+  if (!isAnalyze && rels.some(({ VacuumRelation }) => VacuumRelation.va_cols !== undefined)) {
+    throw new SqlError('0A000', 'ANALYZE option must be specified when a column list is provided')
+  }
   for (const { VacuumRelation: target } of rels) {
     const fromClause = [{ RangeVar: target.relation }]
     const probe = { SelectStmt: { fromClause, limitOption: 'LIMIT_OPTION_DEFAULT', op: 'SETOP_NONE' } }
-    yield* session.plan(new PreparedStatement({ ...statement.parsed, node: probe }, [], undefined))
+    const positionOf = (): undefined => undefined
+    yield* session.plan(new PreparedStatement({ ...statement.parsed, node: probe, positionOf }, [], undefined))
   }
   if (isVacuum) {
     const done = session.runtime.vacuum()
