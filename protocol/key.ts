@@ -50,3 +50,17 @@ export function keyAfter(key: Key): Key {
 export function contains(range: KeyRange, key: Key): boolean {
   return key >= range.start && key < range.end
 }
+
+/**
+ * Written (mode E, operation create, empty post-image) by whoever gives up a storage id for good: DROP, TRUNCATE, a rewrite. Storage removes
+ * the rows below that id, and this key, once nobody can read them any more. It rides in the same transaction, so it is as durable.
+ */
+export function droppedStorageKey(storageId: number): Key {
+  return (storagePrefix(0) + storagePrefix(storageId)) as Key
+}
+
+/** The storage id that `key` gives up, or undefined for any other key. */
+export function droppedStorageId(key: Key): number | undefined {
+  if (key.length !== 8 || storageIdOf(key) !== 0) return undefined
+  return storageIdOf(key.slice(4) as Key)
+}

@@ -1,0 +1,289 @@
+/**
+ * The adjudicator of one partition: says when a transaction begins, whether it may commit, and what became of it.
+ * From: query processors. To: the journal.
+ * Invariant: an id is decided once, and nothing is answered before the journal holds it.
+ */
+import { BusError, type MaybePromise, type Registration } from '../../bus/bus.ts'
+import type { World } from '../../bus/world.ts'
+import { assert } from '../../protocol/assert.ts'
+import type { Epoch, Partition } from '../../protocol/ids.ts'
+import { versionHorizonMicros } from '../../protocol/limits.ts'
+import type {
+  AdjudicatorRequests,
+  BeginAnswer,
+  ClosedAnswer,
+  CommitAnswer,
+  CommitRequest,
+  Outcome,
+  OutcomeRequest,
+  Verdict,
+} from '../../protocol/messages.ts'
+import type { Body } from '../../protocol/record.ts'
+import { subjects } from '../../protocol/subjects.ts'
+import { type Tau, tau } from '../../protocol/time.ts'
+import { type Answering, answering, Fenced, type HighestClock, Lifecycle } from '../actor.ts'
+import type { RangeMap, Topology } from '../topology.ts'
+import { adjudicate, enterAll, type Judgement, type Jurisdiction } from './adjudicate.ts'
+import { adjudicateLong, sliceKeysMax } from './adjudicate-long.ts'
+import { ConflictWindow, Stamp } from './conflict-window.ts'
+import { Decisions } from './decisions.ts'
+import type { Claim, Claims } from './records.ts'
+
+const windowEntriesMax = 1_000_000
+/** Accepted and not yet in the journal; beyond that clients are told to come back. */
+const waitingMax = 100_000
+/** A request that was never seen may still be under way: its id stays barred as long as its `until` can last. */
+const barredMicros = 60_000_000
+const leaseMicros = 2_000_000
+
+interface Term extends Claim {
+  readonly window: ConflictWindow
+  readonly decisions: Decisions
+}
+
+export class Adjudicator {
+  readonly lifecycle: Lifecycle
+  private readonly world: World
+  private readonly clock: HighestClock
+  private readonly partition: Partition
+  private readonly map: RangeMap
+  private readonly topology: Topology
+  private readonly claims: Claims
+  private readonly ranges: Jurisdiction['ranges']
+  private term: Term | undefined
+  private serving: Registration | undefined
+  /** Long transactions enter their keys one after the other. */
+  private longOnes: Promise<unknown> = Promise.resolve()
+
+  constructor(world: World, clock: HighestClock, topology: Topology, partition: Partition, claims: Claims) {
+    this.world = world
+    this.clock = clock
+    this.partition = partition
+    this.topology = topology
+    this.map = topology.map
+    this.claims = claims
+    this.ranges = this.map.partitions.find((place) => place.partition === partition)?.ranges ?? []
+    this.lifecycle = new Lifecycle(`adjudicator ${partition}`, world, {
+      recover: () => this.recover(),
+      drain: () => this.drain(),
+      drop: () => this.drop(),
+    })
+  }
+
+  get epoch(): Epoch | undefined {
+    return this.term?.epoch
+  }
+
+  /** Says again in the journal which ranges are owned, so that the earlier statement may be trimmed (rule 17). */
+  async restate(): Promise<void> {
+    await this.term?.records.restate(this.ranges)
+  }
+
+  private async recover(): Promise<void> {
+    const claim = await this.claims.claim((error) => this.deposed(error))
+    const window = new ConflictWindow(claim.floor, { entriesMax: windowEntriesMax, ageMicrosMax: versionHorizonMicros })
+    this.term = { ...claim, window, decisions: new Decisions() }
+    const answers: Answering<AdjudicatorRequests> = {
+      begin: ({ clock }) => this.begin(clock),
+      closed: ({ clock, at }) => this.closed(clock, at),
+      commit: (request) => this.commit(request),
+      outcome: (request) => this.outcome(request),
+    }
+    this.serving = this.world.bus.serve(
+      subjects.adjudicator(this.partition, claim.epoch),
+      answering<AdjudicatorRequests>(answers),
+    )
+    this.topology.owned(this.partition, claim.epoch)
+  }
+
+  /** Finishes what was accepted, says farewell in the journal, and answers nothing after it. */
+  private async drain(): Promise<void> {
+    await this.longOnes.catch(() => {})
+    await this.term?.records.farewell().catch(() => {})
+    this.drop()
+  }
+
+  private drop(): void {
+    this.serving?.close()
+    this.serving = undefined
+    this.term?.records.stop(new BusError('closed', 'adjudicator'))
+    this.term = undefined
+  }
+
+  private deposed(error: unknown): void {
+    if (error instanceof Fenced) this.lifecycle.fence()
+    else this.lifecycle.fail(error)
+  }
+
+  private owned(): Term {
+    if (this.term === undefined) throw new BusError('closed', `adjudicator ${this.partition}`)
+    return this.term
+  }
+
+  /** Rule 12: what is acknowledged, said while nobody else can have written more. */
+  private begin(stamp: number): MaybePromise<BeginAnswer> {
+    this.clock.hear(stamp)
+    const { records } = this.owned()
+    if (this.claims.exclusive || this.world.clock.monotonic() - records.leaseFrom < leaseMicros) return this.beginning()
+    return records.barrier().then(() => this.beginning())
+  }
+
+  private beginning(): BeginAnswer {
+    const { acknowledged } = this.owned().records
+    return { tau: acknowledged.tau, sequence: acknowledged.sequence, mapVersion: this.map.version, clock: this.clock.read() }
+  }
+
+  /** Rule 13. */
+  private closed(stamp: number, at: Tau): MaybePromise<ClosedAnswer> {
+    this.clock.hear(stamp)
+    const closed = this.owned().records.closeAt(at)
+    if (closed instanceof Promise) return closed.then((sequence) => ({ sequence, clock: this.clock.read() }))
+    return { sequence: closed, clock: this.clock.read() }
+  }
+
+  /** Rules 4 to 6. */
+  private commit(request: CommitRequest): MaybePromise<CommitAnswer> {
+    this.clock.hear(request.clock)
+    const term = this.owned()
+    assert(request.id.leader === this.partition, 'a transaction asks its leader')
+    const verdict = term.decisions.find(request.id) ?? this.decide(term, request)
+    if (verdict instanceof Promise) return verdict.then((settled) => ({ verdict: settled, clock: this.clock.read() }))
+    return { verdict, clock: this.clock.read() }
+  }
+
+  private decide(term: Term, request: CommitRequest): MaybePromise<Verdict> {
+    const { records, window, decisions } = term
+    const { acknowledged } = records
+    window.prune(acknowledged.tau)
+    const crowding = decisions.prune(acknowledged.tau)
+    if (crowding !== undefined) records.demand(crowding)
+    // A copy that comes after its time: it may have been decided and forgotten, so it gets no answer of ours (rule 4).
+    if (request.until <= acknowledged.tau) throw new BusError('timeout', 'commit')
+    if (request.id.epoch !== term.epoch) return this.foreignEpoch(term, request)
+    const refusal = this.refusal(term)
+    if (refusal !== undefined) return decisions.keep(request.id, request.until, refusal)
+    if (request.writes.length + request.checks.length > sliceKeysMax) {
+      return decisions.keep(request.id, request.until, this.decideLong(term, request))
+    }
+    const judgement = adjudicate(window, this.jurisdiction(term), request)
+    if (judgement.kind !== 'accept') return decisions.keep(request.id, request.until, this.refused(term, judgement))
+    const stamp = new Stamp()
+    enterAll(window, stamp, request)
+    return decisions.keep(request.id, request.until, this.join(term, request, stamp, undefined))
+  }
+
+  /** Into the record being built; answered when that is acknowledged. */
+  private join(term: Term, request: CommitRequest, stamp: Stamp, encoded: Body | undefined): Promise<Verdict> {
+    term.window.join(stamp)
+    return new Promise((resolve, reject) => {
+      term.records.join({
+        transaction: request,
+        until: request.until,
+        bytes: encoded?.bytes ?? bytesOf(request),
+        encoded,
+        fixed: (tau) => stamp.fix(tau),
+        settled: (fate) => {
+          switch (fate.kind) {
+            case 'committed':
+              return resolve({ kind: 'commit', tauCommit: fate.tau })
+            case 'late':
+              return resolve({ kind: 'tooOld', atLeast: fate.tau })
+            case 'full':
+              return resolve(diskFull)
+            case 'lost':
+              return reject(new BusError('closed', `adjudicator ${this.partition}`))
+          }
+        },
+      })
+    })
+  }
+
+  /** A transaction too large for one turn: others are decided between its slices, and meet what it has entered. */
+  private async decideLong(term: Term, request: CommitRequest): Promise<Verdict> {
+    const earlier = this.longOnes
+    let done = (): void => {}
+    this.longOnes = new Promise<void>((resolve) => {
+      done = resolve
+    })
+    try {
+      await earlier
+      if (this.term !== term) throw new BusError('closed', `adjudicator ${this.partition}`)
+      const stamp = new Stamp()
+      const { judgement, encoded } = await adjudicateLong(this.world, term.window, () => this.jurisdiction(term), request, stamp)
+      if (this.term !== term) throw new BusError('closed', `adjudicator ${this.partition}`)
+      if (judgement.kind === 'accept') return this.join(term, request, stamp, encoded)
+      term.window.withdraw(stamp)
+      return await this.refused(term, judgement)
+    } finally {
+      done()
+    }
+  }
+
+  private jurisdiction(term: Term): Jurisdiction {
+    return { epoch: term.epoch, ranges: this.ranges, horizon: term.records.acknowledged.horizon }
+  }
+
+  /** Reasons that have nothing to do with the transaction itself. */
+  private refusal(term: Term): Verdict | undefined {
+    if (!this.lifecycle.serving) {
+      return { kind: 'refused', code: '57P01', message: 'terminating connection due to administrator command' }
+    }
+    if (this.claims.crowded()) return diskFull
+    if (term.records.waitingCount >= waitingMax)
+      return { kind: 'refused', code: '53000', message: 'too many commits are waiting' }
+    return undefined
+  }
+
+  /** A refusal names the tau from which it would pass: known once the record that bars has been sent. */
+  private refused(term: Term, judgement: Exclude<Judgement, { kind: 'accept' }>): MaybePromise<Verdict> {
+    switch (judgement.kind) {
+      case 'tooOld':
+        return { kind: 'tooOld', atLeast: term.window.floor }
+      case 'outside':
+        return { kind: 'refused', code: 'XX000', message: `the commit request lies outside this partition (${judgement.reason})` }
+      case 'barred': {
+        const { key, mode, by } = judgement
+        if (by.isFixed) return { kind: 'conflict', key, mode, atLeast: tau(by.tau) }
+        return new Promise((resolve) => by.whenFixed((atLeast) => resolve({ kind: 'conflict', key, mode, atLeast })))
+      }
+    }
+  }
+
+  /** The id was an earlier owner's to decide (rule 7): what that one wrote stands, what it did not write is aborted. */
+  private async foreignEpoch(term: Term, request: CommitRequest): Promise<Verdict> {
+    if (request.id.epoch > term.epoch) throw new BusError('timeout', 'commit')
+    const outcome = await this.claims.find(request.id, request.tauStart)
+    if (outcome.kind === 'unknown') throw new BusError('timeout', 'commit')
+    if (outcome.kind === 'committed') return { kind: 'commit', tauCommit: outcome.tauCommit }
+    return { kind: 'tooOld', atLeast: term.window.floor }
+  }
+
+  /** Rule 7. An id that nobody has heard of is barred first, so that the answer stays true. */
+  private async outcome({ clock, id, tauStart }: OutcomeRequest): Promise<Outcome> {
+    this.clock.hear(clock)
+    const term = this.owned()
+    if (id.epoch > term.epoch) throw new BusError('timeout', 'outcome')
+    const verdict = await term.decisions.find(id)
+    if (verdict !== undefined) {
+      return verdict.kind === 'commit' ? { kind: 'committed', tauCommit: verdict.tauCommit } : { kind: 'aborted' }
+    }
+    if (id.epoch === term.epoch) {
+      const until = tau(Math.max(term.records.acknowledged.horizon, this.clock.read()) + barredMicros)
+      term.decisions.keep(id, until, { kind: 'tooOld', atLeast: term.records.acknowledged.tau })
+    }
+    return await this.claims.find(id, tauStart)
+  }
+}
+
+const diskFull: Verdict = {
+  kind: 'refused',
+  code: '53100',
+  message: 'could not write to the journal: No space left on device',
+}
+
+/** Roughly what the transaction takes in its record. */
+function bytesOf({ writes, checks }: CommitRequest): number {
+  let bytes = 128 + checks.length * 32
+  for (const { key, postImage } of writes) bytes += key.length + 8 + (postImage === undefined ? 0 : postImage.length)
+  return bytes
+}

@@ -1,0 +1,55 @@
+import type { MaybePromise } from '../../bus/bus.ts'
+import type { Epoch, Sequence, TransactionId } from '../../protocol/ids.ts'
+import type { KeyRange } from '../../protocol/key.ts'
+import type { CommittedTransaction, Outcome } from '../../protocol/messages.ts'
+import type { Body } from '../../protocol/record.ts'
+import type { Tau } from '../../protocol/time.ts'
+
+/** What became of an accepted transaction. */
+type Fate =
+  | { readonly kind: 'committed'; readonly tau: Tau }
+  | { readonly kind: 'late'; readonly tau: Tau }
+  | { readonly kind: 'full' }
+  | { readonly kind: 'lost' }
+
+interface Accepted {
+  readonly transaction: CommittedTransaction
+  readonly until: Tau
+  readonly bytes: number
+  readonly encoded: Body | undefined
+  fixed(tau: Tau): void
+  settled(fate: Fate): void
+}
+
+/** What an adjudicator needs of its journal, from an accepted claim until it is deposed. `journal/group-commit.ts` is it. */
+export interface Records {
+  readonly acknowledged: { readonly tau: Tau; readonly horizon: Tau; readonly sequence: Sequence }
+  readonly leaseFrom: number
+  readonly waitingCount: number
+  join(accepted: Accepted): void
+  demand(above: Tau): void
+  closeAt(at: Tau): MaybePromise<Sequence>
+  barrier(): Promise<void>
+  restate(ranges: readonly KeyRange[]): Promise<void>
+  farewell(): Promise<void>
+  stop(error: unknown): void
+}
+
+/** An accepted claim. */
+export interface Claim {
+  readonly epoch: Epoch
+  readonly floor: Tau
+  readonly records: Records
+}
+
+/** The journal as an adjudicator sees it. */
+export interface Claims {
+  /** Rule 1. `deposed` is called when another owner has taken over or the journal has failed. */
+  claim(deposed: (error: unknown) => void): Promise<Claim>
+  /** Rule 7, from the records held: is this id in one of them? */
+  find(id: TransactionId, tauStart: Tau): Promise<Outcome>
+  /** Rule 17: no room for commits. */
+  crowded(): boolean
+  /** An exclusive lock stands for the lease (rule 12). */
+  readonly exclusive: boolean
+}

@@ -1,0 +1,44 @@
+/**
+ * crossbar.route: where does each post-image of a record go?
+ * From: the journal, in its order. To: the storage shards.
+ * Invariant: every shard hears of every record, so that its position says all there is to know; each write goes to the shard of its key.
+ */
+import type { Sequence } from '../../protocol/ids.ts'
+import { contains } from '../../protocol/key.ts'
+import type { JournalRecord, PostImages, Write } from '../../protocol/messages.ts'
+import type { RangeMap, ShardPlace } from '../topology.ts'
+
+const nothing: readonly never[] = []
+
+/** One message per shard, also where the record writes nothing there: the position still moves. */
+export function route(record: JournalRecord, at: Sequence, map: RangeMap): readonly (readonly [ShardPlace, PostImages])[] {
+  const { writes, traceparents } = contentOf(record)
+  const { partition, tau } = record
+  return map.shards.map((place) => [
+    place,
+    {
+      partition,
+      sequence: at,
+      tau,
+      writes: map.shards.length === 1 ? writes : writes.filter(({ key }) => contains(place.range, key)),
+      traceparents,
+    },
+  ])
+}
+
+/** The writes of all transactions, in the order of their commit. */
+function contentOf(record: JournalRecord): { writes: readonly Write[]; traceparents: readonly string[] } {
+  if (record.kind !== 'commit') return { writes: nothing, traceparents: nothing }
+  const { transactions } = record
+  const [first] = transactions
+  if (first !== undefined && transactions.length === 1) {
+    return { writes: first.writes, traceparents: first.traceparent === '' ? nothing : [first.traceparent] }
+  }
+  const writes: Write[] = []
+  const traceparents: string[] = []
+  for (const transaction of transactions) {
+    for (const write of transaction.writes) writes.push(write)
+    if (transaction.traceparent !== '') traceparents.push(transaction.traceparent)
+  }
+  return { writes, traceparents }
+}

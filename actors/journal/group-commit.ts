@@ -1,0 +1,290 @@
+import { BusError, type MaybePromise } from '../../bus/bus.ts'
+import type { World } from '../../bus/world.ts'
+import { SqlError } from '../../protocol/errors.ts'
+import type { Sequence } from '../../protocol/ids.ts'
+import type { KeyRange } from '../../protocol/key.ts'
+import { journalMessageBytesMax } from '../../protocol/limits.ts'
+import type { CommittedTransaction } from '../../protocol/messages.ts'
+import { type Body, bodyOf, encodeCommit, encodeStatement } from '../../protocol/record.ts'
+import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
+import type { HighestClock } from '../actor.ts'
+import type { Appended, Ownership, RecordContent } from './journal.ts'
+
+/** An accepted transaction on its way into a record. */
+export interface Joined {
+  readonly transaction: CommittedTransaction
+  /** In no record above this tau. */
+  readonly until: Tau
+  /** Its encoded size, roughly. */
+  readonly bytes: number
+  /** Large transactions come encoded. */
+  readonly encoded: Body | undefined
+  /** The record's tau is fixed: what meets these entries is refused up to it, whatever becomes of the append. */
+  fixed(tau: Tau): void
+  settled(fate: Fate): void
+}
+
+export type Fate =
+  | { readonly kind: 'committed'; readonly tau: Tau }
+  /** The record's tau would have been above `until`: abandoned before it was sent. */
+  | { readonly kind: 'late'; readonly tau: Tau }
+  | { readonly kind: 'full' }
+  /** Nobody here knows: the owner is deposed or stopped. */
+  | { readonly kind: 'lost' }
+
+/** The last acknowledged record. */
+export interface Acknowledged {
+  readonly tau: Tau
+  readonly horizon: Tau
+  readonly sequence: Sequence
+}
+
+export const diskFull = (): SqlError =>
+  new SqlError('53100', 'could not write to the journal: No space left on device', { hint: 'Check free disk space.' })
+
+/**
+ * The owner's pen: what is adjudicated while an append is in flight forms the next record (rule 2), and every record's tau and horizon
+ * are fixed here (rule 3). The owner moves on to (tau, n) first, then answers (rule 5).
+ */
+export class GroupCommit {
+  acknowledged: Acknowledged
+  /** Tau of the record under way; it and everything after it lies above `closed`. */
+  private inFlight: Tau | undefined
+  private closed = tauZero
+  /** Horizon that somebody waits for. */
+  private asked = tauZero
+  private demanded = tauZero
+  private building: Joined[] = []
+  private underway: readonly Joined[] = []
+  private wanted: { heartbeat: boolean; ranges: readonly KeyRange[] | undefined; farewell: boolean } = {
+    heartbeat: false,
+    ranges: undefined,
+    farewell: false,
+  }
+  private isSending = false
+  private isScheduled = false
+  private stopped: unknown
+  private sends = 0
+  private sentAt: number
+  private waiting: { readonly after: number; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
+  private readonly world: World
+  private readonly clock: HighestClock
+  private readonly ownership: Ownership
+  private readonly leadMicros: number
+  private readonly failed: (error: unknown) => void
+
+  constructor(
+    world: World,
+    clock: HighestClock,
+    ownership: Ownership,
+    options: {
+      readonly claimed: Acknowledged
+      readonly claimedAt: number
+      readonly leadMicros: number
+      /** The owner is deposed or the journal is broken: nothing more will be answered. */
+      readonly failed: (error: unknown) => void
+    },
+  ) {
+    this.world = world
+    this.clock = clock
+    this.ownership = ownership
+    this.acknowledged = options.claimed
+    this.sentAt = options.claimedAt
+    this.leadMicros = options.leadMicros
+    this.failed = options.failed
+  }
+
+  /** Takes an accepted transaction; `settled` is called once, after the append that holds it. */
+  join(joined: Joined): void {
+    this.building.push(joined)
+    this.kick()
+  }
+
+  /** Transactions waiting for the next record. */
+  get waitingCount(): number {
+    return this.building.length
+  }
+
+  /** Monotonic time at which the last acknowledged record was first sent: the lease counts from it (rule 12). */
+  get leaseFrom(): number {
+    return this.sentAt
+  }
+
+  /** No later record has a tau at or below it. */
+  demand(above: Tau): void {
+    this.demanded = tauMax(this.demanded, above)
+  }
+
+  /**
+   * Rule 13: from now on every record with tau <= `at` has a sequence <= the answer. Waits for the append in flight where that lies at
+   * or below `at`, and for a heartbeat where `at` lies beyond the horizon that the journal holds.
+   */
+  closeAt(at: Tau): MaybePromise<Sequence> {
+    if (at > this.acknowledged.horizon) {
+      this.asked = tauMax(this.asked, at)
+      return this.barrier().then(() => this.closeAt(at))
+    }
+    if (this.inFlight !== undefined && this.inFlight <= at)
+      return this.nextAcknowledgement(this.sends).then(() => this.closeAt(at))
+    this.closed = tauMax(this.closed, at)
+    return this.acknowledged.sequence
+  }
+
+  /** Resolves when a record that was first sent after now has been acknowledged. */
+  barrier(): Promise<void> {
+    this.wanted.heartbeat = true
+    this.kick()
+    return this.nextAcknowledgement(this.sends + 1)
+  }
+
+  /** Repeats the owner's ranges, so that older statements of them may be trimmed (rule 17). */
+  restate(ranges: readonly KeyRange[]): Promise<void> {
+    this.wanted.ranges = ranges
+    this.kick()
+    return this.nextAcknowledgement(this.sends + 1)
+  }
+
+  /** The last record of this owner: a successor need not wait for the lease (rule 1). Everything that joined goes before it. */
+  async farewell(): Promise<void> {
+    while (this.stopped === undefined && (this.isSending || this.isScheduled || this.building.length > 0)) {
+      await this.nextAcknowledgement(this.sends)
+    }
+    this.wanted.farewell = true
+    this.kick()
+    await this.nextAcknowledgement(this.sends + 1)
+    this.stop(new BusError('closed', 'journal'))
+  }
+
+  /** Drops everything unanswered. */
+  stop(error: unknown): void {
+    if (this.stopped !== undefined) return
+    this.stopped = error
+    for (const joined of [...this.underway, ...this.building]) joined.settled({ kind: 'lost' })
+    this.underway = []
+    this.building = []
+    for (const { reject } of this.waiting.splice(0)) reject(error)
+  }
+
+  private nextAcknowledgement(after: number): Promise<void> {
+    if (this.stopped !== undefined) return Promise.reject(this.stopped)
+    const promise = new Promise<void>((resolve, reject) => this.waiting.push({ after, resolve, reject }))
+    this.kick()
+    return promise
+  }
+
+  /** Whatever comes in before the event loop has turned once goes into the same record. */
+  private kick(): void {
+    if (this.isSending || this.isScheduled || this.stopped !== undefined) return
+    this.isScheduled = true
+    this.world.clock.soon(() => {
+      this.isScheduled = false
+      this.sendAll().catch((error: unknown) => {
+        this.isSending = false
+        this.stop(new BusError('closed', 'journal'))
+        this.failed(error)
+      })
+    })
+  }
+
+  private async sendAll(): Promise<void> {
+    if (this.isSending || this.stopped !== undefined) return
+    this.isSending = true
+    do {
+      await this.sendOne()
+      if (this.stopped !== undefined) return
+    } while (this.hasWork())
+    this.isSending = false
+    this.wake()
+  }
+
+  private hasWork(): boolean {
+    const { heartbeat, ranges, farewell } = this.wanted
+    return this.building.length > 0 || heartbeat || ranges !== undefined || farewell
+  }
+
+  private async sendOne(): Promise<void> {
+    if (!this.hasWork()) return
+    const clock = this.clock.read()
+    const { acknowledged } = this
+    const recordTau = tau(Math.max(acknowledged.tau + 1, this.closed + 1, this.demanded + 1, clock))
+    const horizon = tau(Math.max(acknowledged.horizon, recordTau, this.asked, clock + this.leadMicros))
+    const batch = this.takeBatch(recordTau)
+    const next = this.content(batch)
+    if (next === undefined) return
+    this.sends++
+    this.inFlight = recordTau
+    this.underway = batch
+    for (const joined of batch) joined.fixed(recordTau)
+    const outcome = await this.ownership.append(next.content, next.body, { tau: recordTau, horizon })
+    if (this.stopped !== undefined) return
+    this.inFlight = undefined
+    this.underway = []
+    this.acknowledge(outcome, { tau: recordTau, horizon }, batch)
+  }
+
+  private acknowledge(outcome: Appended, times: { readonly tau: Tau; readonly horizon: Tau }, batch: readonly Joined[]): void {
+    if (outcome.kind === 'full') {
+      // The tau is spent: entries that carry it stay, and the next record lies above.
+      this.demand(times.tau)
+      for (const joined of batch) joined.settled({ kind: 'full' })
+      if (batch.length > 0) this.wanted.heartbeat ||= this.waiting.length > 0
+      else for (const { reject } of this.waiting.splice(0)) reject(diskFull())
+      return
+    }
+    this.acknowledged = { ...times, sequence: outcome.sequence }
+    this.sentAt = outcome.sentAt
+    for (const joined of batch) joined.settled({ kind: 'committed', tau: times.tau })
+    this.wake()
+  }
+
+  private wake(): void {
+    if (this.waiting.length === 0) return
+    const due = this.waiting.filter(({ after }) => after <= this.sends)
+    if (due.length === 0) return
+    this.waiting = this.waiting.filter(({ after }) => after > this.sends)
+    for (const { resolve } of due) resolve()
+  }
+
+  /** As many as one message holds; a larger transaction goes alone, in parts. Those whose time is over are told so. */
+  private takeBatch(recordTau: Tau): Joined[] {
+    let bytes = 0
+    let count = 0
+    for (const joined of this.building) {
+      if (count > 0 && bytes + joined.bytes > journalMessageBytesMax * 0.9) break
+      bytes += joined.bytes
+      count++
+    }
+    const taken = count === this.building.length ? this.building : this.building.slice(0, count)
+    this.building = count === this.building.length ? [] : this.building.slice(count)
+    if (taken.every(({ until }) => until >= recordTau)) return taken
+    const batch: Joined[] = []
+    for (const joined of taken) {
+      if (joined.until >= recordTau) batch.push(joined)
+      else {
+        this.demand(recordTau)
+        joined.fixed(recordTau)
+        joined.settled({ kind: 'late', tau: recordTau })
+      }
+    }
+    return batch
+  }
+
+  private content(batch: readonly Joined[]): { content: RecordContent; body: Body } | undefined {
+    const { wanted } = this
+    if (batch.length > 0) {
+      wanted.heartbeat = false
+      const content = { kind: 'commit', transactions: batch.map(({ transaction }) => transaction) } as const
+      return { content, body: encodeCommit(batch) }
+    }
+    let content: RecordContent & { kind: 'epoch' | 'heartbeat' }
+    if (wanted.ranges !== undefined) {
+      content = { kind: 'epoch', ranges: wanted.ranges }
+      wanted.ranges = undefined
+    } else if (wanted.heartbeat || wanted.farewell) {
+      content = { kind: 'heartbeat', released: wanted.farewell && !wanted.heartbeat }
+      if (content.released) wanted.farewell = false
+    } else return undefined
+    wanted.heartbeat = false
+    return { content, body: bodyOf(encodeStatement(content)) }
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * journal.append: makes a decision true for ever.
+ * From: the adjudicator, by way of group-commit.ts. To: the crossbar, which follows.
+ * Invariant: one owner writes, one message is in flight, and nothing is answered before its append is acknowledged.
+ *
+ * THE COMMIT POINT. A transaction lies whole in exactly one record of exactly one journal. It is committed when the log has acknowledged
+ * that record's last message at the sequence its writer expected; before that it is nothing, afterwards it can never be taken back. Whatever
+ * else happens (answers, post-images, versions in storage) follows from that one append and can be repeated from the journal.
+ * Once an append was sent nobody says "aborted": the identical bytes are sent again until the log has answered (rule 6).
+ */
+import type { MaybePromise, Registration } from '../../bus/bus.ts'
+import type { AppendOutcome, Log, LogEntry } from '../../bus/log.ts'
+import type { World } from '../../bus/world.ts'
+import { assert } from '../../protocol/assert.ts'
+import { epoch, type MapVersion, type Owner, type Partition, type Sequence, sequence } from '../../protocol/ids.ts'
+import type { KeyRange } from '../../protocol/key.ts'
+import type { JournalRecord, RecordHead } from '../../protocol/messages.ts'
+import {
+  type Body,
+  bodyOf,
+  bodyParts,
+  encodeLast,
+  encodePart,
+  encodeStatement,
+  messageHash,
+  type Writer,
+} from '../../protocol/record.ts'
+import { type Tau, tau } from '../../protocol/time.ts'
+import { Fenced } from '../actor.ts'
+import { Chain, type JournalEnd, type ReadRecord } from './chain.ts'
+import { Retention, trimmable } from './retention.ts'
+
+/** How long an owner may answer begins from its last acknowledged append (rule 12), where no lock proves it alone. */
+export const leaseMs = 2_000
+const resendDelayMs = 50
+/** A log that keeps failing is given up: the process stops and a new start reads what is really there. */
+const resendsMax = 400
+
+/** Gets every record in order, each once. A promise holds back the acknowledgement of the record until the receiver is through with it. */
+export type Deliver = (record: JournalRecord, at: Sequence) => MaybePromise<void>
+
+export type Appended =
+  | { readonly kind: 'appended'; readonly sequence: Sequence; readonly sentAt: number }
+  | { readonly kind: 'full' }
+
+export class Journal {
+  private readonly world: World
+  private readonly log: Log
+  private readonly partition: Partition
+  private readonly chain: Chain
+  private readonly retention = new Retention()
+  private reached = sequence(0)
+  private deliver: Deliver = () => undefined
+  private delivering: Promise<void> | undefined
+  private following: Registration | undefined
+  private failure: { error: unknown } | undefined
+  /** Monotonic time at which the last foreign record came in (rule 1). */
+  private heardAt = Number.NEGATIVE_INFINITY
+  /** The message under way and the record it completes: delivered as it is, without decoding what we just encoded. */
+  private own: { readonly bytes: Buffer; readonly hash: string; readonly record: JournalRecord | undefined } | undefined
+
+  constructor(world: World, log: Log, partition: Partition) {
+    this.world = world
+    this.log = log
+    this.partition = partition
+    this.chain = new Chain(partition)
+  }
+
+  /** Reads the log to its end, checks all of it, and delivers every record above `applied`; then goes on following. */
+  async open(applied: Sequence, deliver: Deliver): Promise<void> {
+    assert(this.following === undefined, 'a journal is opened once')
+    this.reached = applied
+    this.deliver = deliver
+    this.following = this.log.follow(this.log.first(), (entry) => this.take(entry))
+    this.rethrow()
+    await this.delivering
+  }
+
+  get end(): JournalEnd | undefined {
+    return this.chain.end
+  }
+
+  /**
+   * Makes this process the owner (rules 1 and 8): an epoch record with a new random owner, right behind the last message read.
+   * Its tau lies above everything an earlier owner may have promised. Throws Fenced when another claim was quicker.
+   */
+  async claim(ranges: readonly KeyRange[], mapVersion: MapVersion, leadMicros: number): Promise<Ownership> {
+    await this.waitForPredecessor()
+    const before = this.chain.end
+    const floor = before === undefined ? tau(0) : tau(Math.max(before.horizon, before.tau))
+    const clock = this.world.clock.now()
+    const owner = this.world.random('owner').bytes(16) as Owner
+    const ownership = new Ownership(this, {
+      partition: this.partition,
+      epoch: epoch((before?.epoch ?? 0) + 1),
+      owner,
+      mapVersion,
+      floor,
+    })
+    // The clock may stand behind the log: then the log wins.
+    const claimTau = tau(Math.max(floor + 1, clock))
+    const statement = { kind: 'epoch', ranges } as const
+    const horizon = tau(Math.max(claimTau, clock + leadMicros))
+    const outcome = await ownership.append(statement, bodyOf(encodeStatement(statement)), { tau: claimTau, horizon })
+    if (outcome.kind === 'full') throw new Error('the journal has no room for a claim: free disk space and start again')
+    return ownership
+  }
+
+  /** Rule 1: a claim may be sent once the predecessor's lease has run out, it said farewell, or a lock proves it dead. */
+  private async waitForPredecessor(): Promise<void> {
+    for (;;) {
+      if (this.log.exclusive || this.chain.end === undefined || this.chain.end.released) return
+      const rest = this.heardAt + leaseMs * 1_100 - this.world.clock.monotonic()
+      if (rest <= 0) return
+      await this.world.clock.sleep(Math.ceil(rest / 1_000))
+    }
+  }
+
+  /** Records from the first held on; their content is decoded on demand. */
+  async *records(from: Sequence): AsyncIterable<ReadRecord> {
+    const chain = new Chain(this.partition)
+    for await (const entry of this.log.read(from)) {
+      const record = chain.accept(entry)
+      if (record !== undefined) yield record
+    }
+  }
+
+  /**
+   * Rule 17: gives up what every reader has, up to a record boundary at or below `synced`; unless space is short, only what is older than
+   * `olderThan`. True: the owner should restate its ranges first.
+   */
+  trim(synced: Sequence, olderThan: Tau | undefined): boolean {
+    const { end } = this.chain
+    const wanted = this.retention.upTo(synced, olderThan)
+    if (end === undefined || wanted === undefined) return false
+    const { to, rangesAreInTheWay } = trimmable(wanted, end)
+    this.log.trim(to)
+    this.retention.trimmed(to)
+    return rangesAreInTheWay
+  }
+
+  firstHeld(): Sequence {
+    return this.log.first()
+  }
+
+  monotonic(): number {
+    return this.world.clock.monotonic()
+  }
+
+  close(): void {
+    this.following?.close()
+  }
+
+  /** Sends one message until the log has answered for good (rule 6). Used by the owner only. */
+  async send(bytes: Buffer, record: JournalRecord | undefined): Promise<'appended' | 'full'> {
+    assert(this.own === undefined, 'one message is in flight')
+    this.rethrow()
+    const expected = this.chain.end?.sequence ?? sequence(0)
+    this.own = { bytes, hash: messageHash(bytes), record }
+    try {
+      for (let sent = 1; ; sent++) {
+        const outcome = await this.log.append(bytes, expected)
+        this.rethrow()
+        const answer = await this.judge(outcome, bytes, expected)
+        if (answer !== 'resend') {
+          if (answer === 'appended') await this.delivering
+          return answer
+        }
+        if (sent >= resendsMax) throw new Error('the journal does not answer: giving up')
+        await this.world.clock.sleep(resendDelayMs)
+      }
+    } finally {
+      this.own = undefined
+    }
+  }
+
+  private async judge(outcome: AppendOutcome, bytes: Buffer, expected: Sequence): Promise<'appended' | 'full' | 'resend'> {
+    switch (outcome.kind) {
+      case 'appended':
+        assert(outcome.sequence === expected + 1, 'an append lands where it was expected')
+        assert(this.chain.end?.sequence === outcome.sequence, 'what is acknowledged has been followed')
+        return 'appended'
+      case 'full':
+        return 'full'
+      case 'unknown':
+        return 'resend'
+      case 'refused':
+        for await (const entry of this.log.read(sequence(expected + 1))) {
+          if (entry.sequence === expected + 1 && entry.bytes.equals(bytes)) return 'appended'
+          break
+        }
+        if (outcome.last <= expected) return 'resend'
+        throw new Fenced(`another owner has written to partition ${this.partition}`)
+    }
+  }
+
+  private take(entry: LogEntry): void {
+    if (this.failure !== undefined) return
+    try {
+      const { own } = this
+      const isOwn = own !== undefined && (own.bytes === entry.bytes || own.bytes.equals(entry.bytes))
+      const read = isOwn ? this.chain.accept(entry, own.hash) : this.chain.accept(entry)
+      if (!isOwn) this.heardAt = this.world.clock.monotonic()
+      if (read === undefined) return
+      this.retention.note(read.sequence, read.tau)
+      if (read.sequence <= this.reached) return
+      const record = isOwn ? own.record : read.decode()
+      assert(record !== undefined, 'a record above the applied position is held whole')
+      this.hand(record, read.sequence)
+      this.reached = read.sequence
+    } catch (error) {
+      this.failure = { error }
+    }
+  }
+
+  /** In order: while one delivery takes its time, the next ones wait for it. */
+  private hand(record: JournalRecord, at: Sequence): void {
+    const earlier = this.delivering
+    const delivery = earlier === undefined ? this.deliver(record, at) : earlier.then(() => this.deliver(record, at))
+    if (delivery === undefined) return
+    const settled = delivery.then(
+      () => {
+        if (this.delivering === settled) this.delivering = undefined
+      },
+      (error: unknown) => {
+        this.failure ??= { error }
+      },
+    )
+    this.delivering = settled
+  }
+
+  private rethrow(): void {
+    if (this.failure !== undefined) throw this.failure.error
+  }
+}
+
+/** The right to write, from an accepted claim until another one. */
+export class Ownership {
+  readonly writer: Writer & { readonly mapVersion: MapVersion }
+  /** Transactions that began below it are refused: an empty window knows nothing about them (rule 8). */
+  readonly floor: Tau
+  private readonly journal: Journal
+
+  constructor(journal: Journal, writer: Writer & { readonly mapVersion: MapVersion; readonly floor: Tau }) {
+    this.journal = journal
+    this.floor = writer.floor
+    this.writer = { partition: writer.partition, epoch: writer.epoch, owner: writer.owner, mapVersion: writer.mapVersion }
+  }
+
+  /**
+   * Appends one record, in parts where it is too large for one message. 'full' is final: nothing of it will ever count, since the last
+   * message alone is the commit point and later records leave unfinished parts void.
+   */
+  async append(content: RecordContent, body: Body, times: { readonly tau: Tau; readonly horizon: Tau }): Promise<Appended> {
+    const { journal, writer } = this
+    const sentAt = journal.monotonic()
+    const parts = bodyParts(body)
+    const first = journal.end?.hash ?? ''
+    for (let i = 0; i < parts.length - 1; i++) {
+      const part = encodePart(writer, journal.end?.hash ?? '', parts[i] as Buffer)
+      if ((await journal.send(part, undefined)) === 'full') return { kind: 'full' }
+    }
+    const head: RecordHead = { ...writer, ...times, prevHash: first }
+    const payload = parts[parts.length - 1] as Buffer
+    const last = encodeLast(content.kind, head, journal.end?.hash ?? '', parts.length - 1, payload)
+    if ((await journal.send(last, { ...head, ...content } as JournalRecord)) === 'full') return { kind: 'full' }
+    return { kind: 'appended', sequence: (journal.end as JournalEnd).sequence, sentAt }
+  }
+}
+
+/** A record without its head. */
+export type RecordContent = JournalRecord extends infer R ? (R extends JournalRecord ? Omit<R, keyof RecordHead> : never) : never

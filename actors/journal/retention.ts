@@ -1,0 +1,42 @@
+import type { Sequence } from '../../protocol/ids.ts'
+import type { Tau } from '../../protocol/time.ts'
+import type { JournalEnd } from './chain.ts'
+
+interface Boundary {
+  readonly sequence: Sequence
+  readonly tau: Tau
+}
+
+const everyMicros = 1_000_000
+const everyMessages = 1_024
+
+/** Remembers where records end, sparsely, so that a trim finds a record boundary of a given age (rule 17). */
+export class Retention {
+  private boundaries: Boundary[] = []
+
+  note(sequence: Sequence, tau: Tau): void {
+    const last = this.boundaries[this.boundaries.length - 1]
+    if (last !== undefined && tau - last.tau < everyMicros && sequence - last.sequence < everyMessages) return
+    this.boundaries.push({ sequence, tau })
+  }
+
+  /** The last boundary at or below `synced`, and, unless space is short, of a tau at or below `olderThan`. */
+  upTo(synced: Sequence, olderThan: Tau | undefined): Sequence | undefined {
+    let found: Sequence | undefined
+    for (const { sequence, tau } of this.boundaries) {
+      if (sequence > synced || (olderThan !== undefined && tau > olderThan)) break
+      found = sequence
+    }
+    return found
+  }
+
+  trimmed(to: Sequence): void {
+    this.boundaries = this.boundaries.filter(({ sequence }) => sequence >= to)
+  }
+}
+
+/** What must stay whatever its age: the last record and the last statement of ranges. */
+export function trimmable(wanted: Sequence, end: JournalEnd): { readonly to: Sequence; readonly rangesAreInTheWay: boolean } {
+  const bound = Math.min(end.recordAt, end.rangesAt) as Sequence
+  return { to: wanted < bound ? wanted : bound, rangesAreInTheWay: end.rangesAt < wanted }
+}

@@ -1,0 +1,441 @@
+import { type Database, open, type RootDatabase } from 'lmdb'
+import type { MaybePromise } from '../../bus/bus.ts'
+import type { Clock, Timer } from '../../bus/world.ts'
+import { assert } from '../../protocol/assert.ts'
+import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
+import type { Partition, Sequence } from '../../protocol/ids.ts'
+import { droppedStorageId, type Key, type KeyRange, prefixRange, storagePrefix } from '../../protocol/key.ts'
+import type { GetAnswer, PostImages } from '../../protocol/messages.ts'
+import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
+import type { Cursor } from './sorted-map.ts'
+import { type PendingWrite, Tail } from './tail.ts'
+import { type AppliedPosition, nothingApplied, type VersionStore, type Visit } from './version-store.ts'
+import { type Version, versionAt } from './versions.ts'
+
+/**
+ * Rows on disk, in LMDB (architecture decision 4):
+ *
+ *     rows      key                                   -> newest version
+ *     history   tau of the next newer version + key   -> the version before it
+ *     meta      'positions'                           -> how far each journal has come, and the version horizon
+ *
+ * The history of a key is a chain of plain gets: the newest version's tau leads to the one before, and so on. Since history is ordered by
+ * the tau at which a version ceased to be the newest, vacuum is the deletion of its beginning. A version is flags (u8), tau (f64), post-image.
+ */
+const versionHeadBytes = 9
+const isTombstone = 1
+/** In history: the next newer version is a tombstone, so that vacuum looks whether the key itself can go. */
+const beforeTombstone = 2
+
+/** Writes put to disk, or versions freed, in one turn and one transaction. */
+const sliceMax = 2_000
+/** A little patience makes larger transactions and spares the disk, which the journal needs. */
+const flushDelayMs = 50
+const pendingSoonMax = 20_000
+/** Beyond it, appliers wait for the disk. */
+const pendingMax = 400_000
+const retryDelayMs = 1_000
+const mapBytes = 2 ** 40
+const arenaBytes = 65_536
+
+/** Keys are binary strings: one byte per char, straight into LMDB's own buffer. */
+const keyEncoder = {
+  writeKey: (key: string, target: Buffer, at: number): number => at + target.latin1Write(key, at, key.length),
+  readKey: (source: Buffer, start: number, end: number): string => source.latin1Slice(start, end),
+}
+/** Values are handed out as they lie in LMDB's buffer, valid until the next read. */
+const encoder = { encode: (value: Buffer): Buffer => value, decode: (bytes: Buffer): Buffer => bytes }
+const codec = { keyEncoder, encoder } as const
+
+export class LmdbVersionStore implements VersionStore {
+  versionHorizon = tauZero
+  private readonly clock: Clock
+  private readonly environment: RootDatabase<Buffer, string>
+  private readonly rows: Database<Buffer, string>
+  private readonly history: Database<Buffer, string>
+  private readonly meta: Database<Buffer, string>
+  private readonly tail = new Tail()
+  private readonly positions: AppliedPosition[] = []
+  private stored: AppliedPosition[] = []
+  private syncedPositions: AppliedPosition[] = []
+  private isFlushing = false
+  private flushTimer: Timer | undefined
+  /** One writer at a time: flush and vacuum read before they write. */
+  private writing: Promise<unknown> = Promise.resolve()
+  private waiting: (() => void)[] = []
+  private failure: unknown
+  private isClosed = false
+
+  constructor(clock: Clock, directory: string) {
+    this.clock = clock
+    this.environment = open<Buffer, string>({ path: directory, mapSize: mapBytes, maxReaders: 64, ...codec })
+    const table = (name: string): Database<Buffer, string> => this.environment.openDB<Buffer, string>({ name, ...codec })
+    this.rows = table('rows')
+    this.history = table('history')
+    this.meta = table('meta')
+    const positions = this.meta.get('positions')
+    if (positions !== undefined) this.readPositions(positions)
+  }
+
+  get(key: Key, at: Tau): GetAnswer {
+    const { tail } = this
+    let found: Version | undefined
+    if (tail.rows.size > 0) {
+      found = versionAt(tail.rows.get(key), at)
+      if (found !== undefined && tail.isOrdered) return answerOf(found)
+    }
+    const bytes = this.visible(key, this.rows.getBinaryFast(key), at)
+    if (found !== undefined && (bytes === undefined || tauOf(bytes) < found.tau)) return answerOf(found)
+    if (bytes === undefined || isDeleted(bytes)) return undefined
+    const length = bytes.length - versionHeadBytes
+    const postImage = Buffer.allocUnsafe(length)
+    postImage.set(bytes.subarray(versionHeadBytes, versionHeadBytes + length))
+    return { postImage, tau: tauOf(bytes) }
+  }
+
+  /** From the newest version down to the one that a reader at `at` sees. */
+  private visible(key: Key, newest: Buffer | undefined, at: Tau): Buffer | undefined {
+    let bytes = newest
+    while (bytes !== undefined && tauOf(bytes) > at) bytes = this.history.getBinaryFast(historyKey(tauOf(bytes), key))
+    return bytes
+  }
+
+  scan(range: KeyRange, { reverse, at }: { readonly reverse: boolean; readonly at: Tau }, visit: Visit): void {
+    if (range.start >= range.end) return
+    const fresh = this.tail.rows.size === 0 ? undefined : this.tail.rows.cursor(range.start, range.end, reverse)
+    let next = fresh?.advance() === true ? fresh : undefined
+    const walk = this.rows.getRange(rangeOptions(range, reverse))[Symbol.iterator]()
+    try {
+      for (let step = walk.next(); step.done !== true; step = walk.next()) {
+        const { key, value } = step.value as { key: Key; value: Buffer }
+        if (reverse ? key < range.start : key >= range.end) break
+        // Versions that are not on disk yet come in between, or stand above those that are.
+        while (next !== undefined && (reverse ? next.key > key : next.key < key)) {
+          if (!visitFresh(next, at, visit)) return
+          next = next.advance() ? next : undefined
+        }
+        let newest: Version | undefined
+        if (next !== undefined && next.key === key) {
+          newest = versionAt(next.value, at)
+          next = next.advance() ? next : undefined
+          if (newest !== undefined && this.tail.isOrdered) {
+            if (!visitVersion(key, newest, visit)) return
+            continue
+          }
+        }
+        const bytes = tauOf(value) <= at ? value : this.visible(key, value, at)
+        if (newest !== undefined && (bytes === undefined || tauOf(bytes) < newest.tau)) {
+          if (!visitVersion(key, newest, visit)) return
+        } else if (bytes !== undefined && !isDeleted(bytes)) {
+          if (!visit(key, asBuffer(bytes), versionHeadBytes, bytes.length)) return
+        }
+      }
+    } finally {
+      walk.return?.()
+    }
+    for (; next !== undefined; next = next.advance() ? next : undefined) if (!visitFresh(next, at, visit)) return
+  }
+
+  apply(images: PostImages): MaybePromise<void> {
+    const { writes } = images
+    if (writes.length > sliceMax || this.tail.pendingCount > pendingMax) return this.applySlices(images)
+    for (const write of writes) this.tail.put(write, images.tau)
+    this.advance(images)
+    return undefined
+  }
+
+  private async applySlices(images: PostImages): Promise<void> {
+    while (this.tail.pendingCount > pendingMax && this.failure === undefined) {
+      this.flushSoon()
+      await new Promise<void>((resolve) => this.waiting.push(resolve))
+    }
+    for (let from = 0; from < images.writes.length; from += sliceMax) {
+      for (const write of images.writes.slice(from, from + sliceMax)) this.tail.put(write, images.tau)
+      await new Promise<void>((resolve) => this.clock.soon(resolve))
+    }
+    this.advance(images)
+  }
+
+  private advance(images: PostImages): void {
+    this.tail.complete(images)
+    this.positions[images.partition] = { sequence: images.sequence, tau: images.tau }
+    this.flushSoon()
+  }
+
+  applied(partition: Partition): AppliedPosition {
+    return this.positions[partition] ?? nothingApplied
+  }
+
+  synced(partition: Partition): Sequence {
+    return (this.syncedPositions[partition] ?? nothingApplied).sequence
+  }
+
+  crowded(): boolean {
+    return this.failure !== undefined
+  }
+
+  private flushSoon(): void {
+    if (this.isFlushing || this.isClosed) return
+    const isUrgent = this.tail.pendingCount > pendingSoonMax
+    if (this.flushTimer !== undefined) {
+      if (!isUrgent) return
+      this.flushTimer.cancel()
+    }
+    this.flushTimer = this.clock.after(isUrgent ? 0 : flushDelayMs, () => {
+      this.flushTimer = undefined
+      void this.flush()
+    })
+  }
+
+  /** Until the disk holds everything. A full disk leaves the rest in memory: reads go on, and it is tried again. */
+  private async flush(): Promise<void> {
+    if (this.isFlushing) return
+    this.isFlushing = true
+    try {
+      while (!this.tail.isEmpty) await this.alone(() => this.flushSlice())
+      this.failure = undefined
+    } catch (error) {
+      this.failure = error
+    } finally {
+      this.isFlushing = false
+      for (const go of this.waiting.splice(0)) go()
+    }
+    if (this.failure !== undefined && !this.isClosed) {
+      this.flushTimer ??= this.clock.after(retryDelayMs, () => {
+        this.flushTimer = undefined
+        void this.flush()
+      })
+    } else if (!this.tail.isEmpty) this.flushSoon()
+  }
+
+  private async flushSlice(): Promise<void> {
+    const { writes, completed } = this.tail.take(sliceMax)
+    const after = [...this.stored]
+    for (const { partition, sequence, tau } of completed) after[partition] = { sequence, tau }
+    const arena = new Arena()
+    await this.environment.batch(() => {
+      const placed = new Map<Key, Buffer>()
+      for (const write of writes) this.place(write, placed, arena)
+      if (completed.length > 0) this.meta.put('positions', this.positionBytes(after))
+    })
+    this.environment.resetReadTxn()
+    this.stored = after
+    this.tail.settle(writes, completed)
+    if (this.tail.pendingCount < pendingMax) for (const go of this.waiting.splice(0)) go()
+    const flushed = Promise.resolve(this.environment.flushed)
+    void flushed.then(
+      () => {
+        if (this.stored.every(({ sequence }, p) => sequence >= (after[p]?.sequence ?? 0))) this.syncedPositions = after
+      },
+      (error: unknown) => {
+        this.failure = error
+      },
+    )
+  }
+
+  /** One version in its place: the newest under the key itself, what it supersedes into history. `placed` is what this slice has put. */
+  private place({ write: { key, postImage }, tau }: PendingWrite, placed: Map<Key, Buffer>, arena: Arena): void {
+    const before = placed.get(key) ?? this.rows.getBinaryFast(key)
+    const beforeTau = before === undefined ? tauZero : tauOf(before)
+    if (before !== undefined && beforeTau > tau) {
+      this.placeBelow(key, tau, postImage, beforeTau, arena)
+      return
+    }
+    if (before !== undefined && beforeTau < tau) {
+      this.history.put(historyKey(tau, key), arena.copy(before, postImage === undefined ? beforeTombstone : 0))
+    }
+    const version = arena.version(tau, postImage)
+    this.rows.put(key, version)
+    placed.set(key, version)
+  }
+
+  /** A version that arrives after a newer one of its key, from another journal. */
+  private placeBelow(key: Key, tau: Tau, postImage: Uint8Array | undefined, newer: Tau, arena: Arena): void {
+    let above = newer
+    for (;;) {
+      const bytes = this.history.getBinaryFast(historyKey(above, key))
+      const found = bytes === undefined ? undefined : tauOf(bytes)
+      if (bytes !== undefined && found !== undefined && found > tau) {
+        above = found
+        continue
+      }
+      if (bytes !== undefined && found !== undefined && found < tau) {
+        this.history.put(historyKey(tau, key), arena.copy(bytes, postImage === undefined ? beforeTombstone : 0))
+      }
+      const flags = bytes === undefined ? 0 : (bytes[0] as number) & beforeTombstone
+      this.history.put(historyKey(above, key), arena.copy(arena.version(tau, postImage), flags))
+      return
+    }
+  }
+
+  async vacuum(horizon: Tau): Promise<boolean> {
+    this.versionHorizon = tauMax(this.versionHorizon, horizon)
+    return this.alone(() => this.vacuumSlice(this.versionHorizon))
+  }
+
+  private async vacuumSlice(horizon: Tau): Promise<boolean> {
+    const due: string[] = []
+    const gone: string[] = []
+    const end = historyKey(tau(horizon + 1), '' as Key)
+    for (const { key, value } of this.history.getRange({ end, limit: sliceMax })) {
+      due.push(key)
+      if (((value[0] as number) & beforeTombstone) !== 0) gone.push(key)
+    }
+    const dead = gone.filter((key) => {
+      const newest = this.rows.getBinaryFast(key.slice(8))
+      return newest !== undefined && isDeleted(newest) && tauOf(newest) === historyTau(key)
+    })
+    const dropped = due.length === sliceMax ? [] : this.droppedKeys(horizon, sliceMax - due.length)
+    if (due.length + dropped.length === 0) return false
+    await this.environment.batch(() => {
+      for (const key of due) this.history.remove(key)
+      for (const key of dead) this.rows.remove(key.slice(8))
+      for (const key of dropped) this.rows.remove(key)
+      this.meta.put('positions', this.positionBytes(this.stored))
+    })
+    this.environment.resetReadTxn()
+    return true
+  }
+
+  /** Rows below storage ids given up at or below the horizon, and the marks themselves once nothing is left below them. */
+  private droppedKeys(horizon: Tau, budget: number): string[] {
+    const marks: Key[] = []
+    for (const { key, value } of this.rows.getRange(prefixRange(storagePrefix(0)))) {
+      if (tauOf(value) <= horizon) marks.push(key as Key)
+    }
+    const keys: string[] = []
+    for (const mark of marks) {
+      const id = droppedStorageId(mark)
+      assert(id !== undefined, 'below storage id 0 lie marks of dropped ids')
+      const room = budget - keys.length
+      let count = 0
+      for (const key of this.rows.getKeys({ ...prefixRange(storagePrefix(id)), limit: room })) {
+        keys.push(key)
+        count++
+      }
+      if (count === room) break
+      keys.push(mark)
+    }
+    return keys
+  }
+
+  bytesUsed(): number {
+    const stats = this.environment.getStats() as { readonly lastPageNumber?: number; readonly pageSize?: number }
+    return (stats.lastPageNumber ?? 0) * (stats.pageSize ?? 4_096)
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true
+    this.flushTimer?.cancel()
+    await this.alone(async () => {})
+    while (this.isFlushing) await new Promise<void>((resolve) => this.waiting.push(resolve))
+    await this.flush()
+    await this.environment.flushed
+    await this.environment.close()
+  }
+
+  private alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.writing.then(work)
+    this.writing = result.catch(() => {})
+    return result
+  }
+
+  private positionBytes(positions: readonly AppliedPosition[]): Buffer {
+    const writer = new ByteWriter(64)
+    writer.varint(this.versionHorizon)
+    writer.varint(positions.length)
+    for (let p = 0; p < positions.length; p++) {
+      const { sequence, tau } = positions[p] ?? nothingApplied
+      writer.varint(sequence)
+      writer.varint(tau)
+    }
+    return writer.take()
+  }
+
+  private readPositions(bytes: Buffer): void {
+    const reader = new ByteReader(bytes)
+    this.versionHorizon = tau(reader.varint())
+    for (let left = reader.varint(); left > 0; left--) {
+      this.positions.push({ sequence: reader.varint() as Sequence, tau: tau(reader.varint()) })
+    }
+    this.stored = [...this.positions]
+    this.syncedPositions = [...this.positions]
+  }
+}
+
+/** Bytes that LMDB's writer reads later: many versions share one buffer, and nobody changes them afterwards. */
+class Arena {
+  private buffer = Buffer.allocUnsafeSlow(arenaBytes)
+  private filled = 0
+
+  version(tau: Tau, postImage: Uint8Array | undefined): Buffer {
+    const bytes = this.take(versionHeadBytes + (postImage?.length ?? 0))
+    bytes[0] = postImage === undefined ? isTombstone : 0
+    bytes.writeDoubleBE(tau, 1)
+    if (postImage !== undefined) bytes.set(postImage, versionHeadBytes)
+    return bytes
+  }
+
+  /** A version as it goes into history. */
+  copy(version: Uint8Array, flags: number): Buffer {
+    const bytes = this.take(version.length)
+    bytes.set(version.subarray(0, version.length))
+    bytes[0] = ((bytes[0] as number) & isTombstone) | flags
+    return bytes
+  }
+
+  private take(length: number): Buffer {
+    if (this.filled + length > this.buffer.length) {
+      this.buffer = Buffer.allocUnsafeSlow(Math.max(arenaBytes, length))
+      this.filled = 0
+    }
+    this.filled += length
+    return this.buffer.subarray(this.filled - length, this.filled)
+  }
+}
+
+const scratch = Buffer.alloc(8)
+
+/** Positive doubles sort like their big-endian bytes. */
+function historyKey(newer: Tau, key: Key): string {
+  scratch.writeDoubleBE(newer)
+  return scratch.latin1Slice(0, 8) + key
+}
+
+function historyTau(key: string): Tau {
+  scratch.latin1Write(key.slice(0, 8), 0)
+  return scratch.readDoubleBE() as Tau
+}
+
+function tauOf(version: Uint8Array): Tau {
+  return asBuffer(version).readDoubleBE(1) as Tau
+}
+
+function isDeleted(version: Uint8Array): boolean {
+  return ((version[0] as number) & isTombstone) !== 0
+}
+
+/** Large values come as plain views of LMDB's map. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+}
+
+function answerOf({ tau, postImage }: Version): GetAnswer {
+  return postImage === undefined ? undefined : { postImage, tau }
+}
+
+function visitFresh(cursor: Cursor<Version>, at: Tau, visit: Visit): boolean {
+  const version = versionAt(cursor.value, at)
+  return version === undefined || visitVersion(cursor.key, version, visit)
+}
+
+function visitVersion(key: Key, { postImage }: Version, visit: Visit): boolean {
+  if (postImage === undefined) return true
+  return visit(key, Buffer.from(postImage.buffer, postImage.byteOffset, postImage.length), 0, postImage.length)
+}
+
+/** LMDB has no empty keys, and its reverse ranges include their start and not their end. */
+function rangeOptions({ start, end }: KeyRange, reverse: boolean): object {
+  if (reverse) return { start: end, exclusiveStart: true, end: undefined, reverse: true }
+  return { start: start === '' ? '\0' : start, end }
+}

@@ -1,0 +1,198 @@
+import type { MaybePromise } from '../../bus/bus.ts'
+import type { Clock, Files } from '../../bus/world.ts'
+import { assert } from '../../protocol/assert.ts'
+import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
+import type { Partition, Sequence } from '../../protocol/ids.ts'
+import { droppedStorageId, type Key, type KeyRange, prefixRange, storagePrefix } from '../../protocol/key.ts'
+import type { GetAnswer, PostImages, Write } from '../../protocol/messages.ts'
+import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
+import { everything } from '../topology.ts'
+import { SortedMap } from './sorted-map.ts'
+import { type AppliedPosition, nothingApplied, type VersionStore, type Visit } from './version-store.ts'
+import { type Version, versionAt, withVersion } from './versions.ts'
+
+/** Writes applied, or versions freed, in one turn. */
+const sliceMax = 4_000
+const imageFormat = 1
+
+/** A version that makes older ones of its key superfluous once the version horizon has reached it. */
+interface Superseding {
+  readonly key: Key
+  readonly version: Version
+}
+
+/** Versions in memory: for `--ephemeral` and the simulator, which lets it write an image of itself to a simulated disk. */
+export class MemoryVersionStore implements VersionStore {
+  versionHorizon = tauZero
+  private readonly clock: Clock
+  private readonly image: { readonly files: Files; readonly path: string } | undefined
+  private readonly rows = new SortedMap<Version>()
+  private readonly positions: AppliedPosition[] = []
+  private imagePositions: AppliedPosition[] | undefined
+  private superseding: Superseding[] = []
+  private dropped: { readonly id: number; readonly at: Tau }[] = []
+  private bytes = 0
+
+  /** With an image, what is durable is what `checkpoint` wrote last; without, nothing needs to be. */
+  constructor(clock: Clock, image?: { readonly files: Files; readonly path: string }) {
+    this.clock = clock
+    this.image = image
+    if (image?.files.exists(image.path)) this.load(image.files.read(image.path))
+  }
+
+  get(key: Key, at: Tau): GetAnswer {
+    const version = versionAt(this.rows.get(key), at)
+    if (version?.postImage === undefined) return undefined
+    return { postImage: version.postImage, tau: version.tau }
+  }
+
+  scan(range: KeyRange, { reverse, at }: { readonly reverse: boolean; readonly at: Tau }, visit: Visit): void {
+    const cursor = this.rows.cursor(range.start, range.end, reverse)
+    while (cursor.advance()) {
+      const image = versionAt(cursor.value, at)?.postImage
+      if (image === undefined) continue
+      const bytes = Buffer.from(image.buffer, image.byteOffset, image.length)
+      if (!visit(cursor.key, bytes, 0, image.length)) return
+    }
+  }
+
+  apply(images: PostImages): MaybePromise<void> {
+    const { writes } = images
+    if (writes.length <= sliceMax) {
+      for (const write of writes) this.write(write, images.tau)
+      this.advance(images)
+      return undefined
+    }
+    return this.applySlices(images)
+  }
+
+  private async applySlices(images: PostImages): Promise<void> {
+    for (let from = 0; from < images.writes.length; from += sliceMax) {
+      for (const write of images.writes.slice(from, from + sliceMax)) this.write(write, images.tau)
+      await new Promise<void>((resolve) => this.clock.soon(resolve))
+    }
+    this.advance(images)
+  }
+
+  private write({ key, postImage }: Write, tau: Tau): void {
+    const before = this.rows.get(key)
+    const after = withVersion(before, tau, postImage)
+    if (after !== before) this.rows.set(key, after)
+    this.bytes += key.length + 64 + (postImage?.length ?? 0)
+    if (after.older !== undefined || postImage === undefined) this.superseding.push({ key, version: after })
+    const id = droppedStorageId(key)
+    if (id !== undefined && postImage !== undefined) this.dropped.push({ id, at: tau })
+  }
+
+  private advance({ partition, sequence, tau }: PostImages): void {
+    this.positions[partition] = { sequence, tau }
+  }
+
+  applied(partition: Partition): AppliedPosition {
+    return this.positions[partition] ?? nothingApplied
+  }
+
+  synced(partition: Partition): Sequence {
+    if (this.image === undefined) return this.applied(partition).sequence
+    return (this.imagePositions?.[partition] ?? nothingApplied).sequence
+  }
+
+  vacuum(horizon: Tau): boolean {
+    this.versionHorizon = tauMax(this.versionHorizon, horizon)
+    let freed = 0
+    const { superseding } = this
+    while (freed < superseding.length && freed < sliceMax && (superseding[freed] as Superseding).version.tau <= horizon) {
+      const { key, version } = superseding[freed++] as Superseding
+      for (let old = version.older; old !== undefined; old = old.older) this.bytes -= 64 + (old.postImage?.length ?? 0)
+      version.older = undefined
+      if (version.postImage === undefined && this.rows.get(key) === version) {
+        this.rows.delete(key)
+        this.bytes -= key.length + 64
+      }
+    }
+    this.superseding = superseding.slice(freed)
+    return this.vacuumDropped(horizon, sliceMax - freed) || freed === sliceMax
+  }
+
+  /** Rows below storage ids that nobody at or above the horizon can name any more. */
+  private vacuumDropped(horizon: Tau, budget: number): boolean {
+    const due = this.dropped.findIndex(({ at }) => at <= horizon)
+    if (due < 0 || budget <= 0) return due >= 0
+    const { id } = this.dropped[due] as { id: number }
+    const keys: Key[] = []
+    const { start, end } = prefixRange(storagePrefix(id))
+    const cursor = this.rows.cursor(start, end, false)
+    while (keys.length < budget && cursor.advance()) keys.push(cursor.key)
+    for (const key of keys) {
+      this.bytes -= key.length + 64 + (this.rows.get(key)?.postImage?.length ?? 0)
+      this.rows.delete(key)
+    }
+    if (keys.length < budget) this.dropped.splice(due, 1)
+    return this.dropped.length > 0
+  }
+
+  crowded(): boolean {
+    return false
+  }
+
+  bytesUsed(): number {
+    return this.bytes
+  }
+
+  /** Writes an image of everything applied, with the positions it contains, in one go. */
+  async checkpoint(): Promise<void> {
+    assert(this.image !== undefined, 'there is a place for the image')
+    const positions = [...this.positions]
+    await this.image.files.replace(this.image.path, this.encode())
+    this.imagePositions = positions
+  }
+
+  async close(): Promise<void> {
+    if (this.image !== undefined) await this.checkpoint()
+  }
+
+  private encode(): Buffer {
+    const writer = new ByteWriter(65_536)
+    writer.u8(imageFormat)
+    writer.varint(this.versionHorizon)
+    writer.varint(this.positions.length)
+    for (const { sequence, tau } of this.positions) {
+      writer.varint(sequence)
+      writer.varint(tau)
+    }
+    writer.varint(this.rows.size)
+    const cursor = this.rows.cursor(everything.start, everything.end, false)
+    while (cursor.advance()) {
+      const chain: Version[] = []
+      for (let version = cursor.value; version !== undefined; version = version.older) chain.push(version)
+      writer.lengthLatin1(cursor.key)
+      writer.varint(chain.length)
+      for (const { tau, postImage } of chain.reverse()) {
+        writer.varint(tau)
+        writer.varint(postImage === undefined ? 0 : postImage.length + 1)
+        if (postImage !== undefined) writer.bytes(postImage)
+      }
+    }
+    return writer.take()
+  }
+
+  private load(bytes: Buffer): void {
+    const reader = new ByteReader(bytes)
+    assert(reader.u8() === imageFormat, 'the image is of a format this program knows')
+    this.versionHorizon = tau(reader.varint())
+    for (let left = reader.varint(); left > 0; left--) {
+      this.positions.push({ sequence: reader.varint() as Sequence, tau: tau(reader.varint()) })
+    }
+    for (let left = reader.varint(); left > 0; left--) {
+      const key = reader.lengthLatin1() as Key
+      for (let versions = reader.varint(); versions > 0; versions--) {
+        const at = tau(reader.varint())
+        const length = reader.varint()
+        const postImage = length === 0 ? undefined : Buffer.from(reader.bytes(length - 1))
+        this.write({ key, operation: 'update', mode: 'X', postImage }, at)
+      }
+    }
+    this.superseding.sort((a, b) => a.version.tau - b.version.tau)
+    this.imagePositions = [...this.positions]
+  }
+}

@@ -1,0 +1,50 @@
+import type { MaybePromise } from '../../bus/bus.ts'
+import type { Partition, Sequence } from '../../protocol/ids.ts'
+import type { Key, KeyRange } from '../../protocol/key.ts'
+import type { GetAnswer, PostImages } from '../../protocol/messages.ts'
+import type { Tau } from '../../protocol/time.ts'
+
+/**
+ * Looks at one visible version: its row is `bytes` from `start` to `end`, which the store may overwrite after the call. False ends the scan.
+ * `key` is only valid where the scan was asked for keys.
+ */
+export type Visit = (key: Key, bytes: Buffer, start: number, end: number) => boolean
+
+/** How far a journal has come into the store: its last record here. */
+export interface AppliedPosition {
+  readonly sequence: Sequence
+  readonly tau: Tau
+}
+
+/** Before the first record. */
+export const nothingApplied: AppliedPosition = { sequence: 0 as Sequence, tau: 0 as Tau }
+
+/**
+ * Every version of every row of a shard, ordered by key and tau. Reads are synchronous; applying is synchronous and cheap, what it costs to
+ * make it durable happens behind. `test/version-store-contract.ts` runs on each implementation.
+ */
+export interface VersionStore {
+  /** The newest version at or below `at`, a copy; undefined where there is none or it is a tombstone. */
+  get(key: Key, at: Tau): GetAnswer
+  /** Visits what is visible at `at` in [start, end), in key order, or from its end backwards. */
+  scan(range: KeyRange, options: { readonly reverse: boolean; readonly at: Tau }, visit: Visit): void
+  /**
+   * Takes one record's writes and moves the journal's position, in the journal's order. Versions are ordered by tau, not by arrival.
+   * Large records take several turns: they become visible with the position, and the promise says when.
+   */
+  apply(images: PostImages): MaybePromise<void>
+  /** What reads find. */
+  applied(partition: Partition): AppliedPosition
+  /** What survives a crash: the journal may be trimmed up to it (rule 17). */
+  synced(partition: Partition): Sequence
+  /** Reads below it fail: versions that only they would see may be gone. */
+  readonly versionHorizon: Tau
+  /** Moves the version horizon and frees some of what lies below; true while there is more to do at once. */
+  vacuum(horizon: Tau): MaybePromise<boolean>
+  /** The disk takes no more: commits are refused until it does (53100). */
+  crowded(): boolean
+  /** Bytes on disk or in memory, roughly. */
+  bytesUsed(): number
+  /** Makes everything applied durable and lets go of the files. */
+  close(): Promise<void>
+}

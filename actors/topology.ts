@@ -1,0 +1,88 @@
+import { assert } from '../protocol/assert.ts'
+import { type Epoch, epoch, type MapVersion, mapVersion, type Partition, partition } from '../protocol/ids.ts'
+import { contains, type Key, type KeyRange, keyEnd, keyStart } from '../protocol/key.ts'
+import { subjects } from '../protocol/subjects.ts'
+
+/** The whole key space. */
+export const everything: KeyRange = { start: keyStart, end: keyEnd }
+
+export interface PartitionPlace {
+  readonly partition: Partition
+  readonly ranges: readonly KeyRange[]
+}
+
+export interface ShardPlace {
+  readonly shard: number
+  readonly range: KeyRange
+}
+
+/** Which range belongs to which adjudicator, and which to which storage shard. A new one has a higher version. */
+export interface RangeMap {
+  readonly version: MapVersion
+  readonly partitions: readonly PartitionPlace[]
+  readonly shards: readonly ShardPlace[]
+}
+
+/** One partition, one shard: the default. */
+export const singleMap: RangeMap = {
+  version: mapVersion(1),
+  partitions: [{ partition: partition(0), ranges: [everything] }],
+  shards: [{ shard: 0, range: everything }],
+}
+
+/**
+ * The map as one process knows it, and who owns each partition now. Addresses are made once per change: a look-up per message is an
+ * array access.
+ */
+export class Topology {
+  readonly map: RangeMap
+  private readonly epochs: Epoch[] = []
+  private readonly adjudicators: string[] = []
+  private readonly shards: readonly string[]
+
+  constructor(map: RangeMap) {
+    this.map = map
+    this.shards = map.shards.map(({ shard }) => subjects.storage(shard))
+    for (const { partition } of map.partitions) this.owned(partition, epoch(0))
+  }
+
+  /** The owner of `partition` has claimed `epoch`; older news is ignored. */
+  owned(partition: Partition, epoch: Epoch): void {
+    const known = this.epochs[partition]
+    if (known !== undefined && known >= epoch) return
+    this.epochs[partition] = epoch
+    this.adjudicators[partition] = subjects.adjudicator(partition, epoch)
+  }
+
+  epochOf(partition: Partition): Epoch {
+    const known = this.epochs[partition]
+    assert(known !== undefined, 'the partition is on the map')
+    return known
+  }
+
+  /** Where the owner of `partition` listens. */
+  adjudicator(partition: Partition): string {
+    return this.adjudicators[partition] as string
+  }
+
+  /** Where the replicas of `shard` listen. */
+  storage(shard: number): string {
+    return this.shards[shard] as string
+  }
+
+  partitionOf(key: Key): Partition {
+    const { partitions } = this.map
+    if (partitions.length === 1) return (partitions[0] as PartitionPlace).partition
+    const place = partitions.find(({ ranges }) => ranges.some((range) => contains(range, key)))
+    assert(place !== undefined, 'the map covers every key')
+    return place.partition
+  }
+
+  shardOf(key: Key): number {
+    const { shards } = this.map
+    if (shards.length === 1) return (shards[0] as ShardPlace).shard
+    const place = shards.find(({ range }) => contains(range, key))
+    assert(place !== undefined, 'the map covers every key')
+    return place.shard
+  }
+}

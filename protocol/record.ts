@@ -1,0 +1,355 @@
+import { hash } from 'node:crypto'
+import { assert } from './assert.ts'
+import { ByteReader, ByteWriter } from './bytes.ts'
+import { epoch, mapVersion, type Owner, partition } from './ids.ts'
+import type { Key, KeyRange } from './key.ts'
+import { journalMessageBytesMax } from './limits.ts'
+import type { Check, CommittedTransaction, JournalRecord, Mode, RecordHead, Write, WriteOperation } from './messages.ts'
+import { type Tau, tau } from './time.ts'
+
+/**
+ * How a record lies in its journal. A record is one message, or, above the payload bound, several (rule 19): parts that carry the first
+ * bytes of the body, then the last message with everything else, which alone is the commit point.
+ *
+ *     message = format (u8) | kind (u8) | partition | epoch | owner (16) | hash of the message before (length, bytes)
+ *               | not in a part: map version | tau | horizon | parts before it | rest of the body
+ *
+ * Numbers are varints. `parts` counts the parts right before that belong to it: what stands before those was never finished and is void.
+ */
+const format = 1
+const kinds = ['part', 'epoch', 'commit', 'heartbeat', 'seal', 'open'] as const
+type Kind = (typeof kinds)[number]
+const modes: readonly Mode[] = ['X', 'N', 'S', 'R', 'E']
+const operations: readonly WriteOperation[] = ['create', 'update', 'delete']
+/** Room for everything but the body in a message. */
+const headBytesMax = 128
+/** A slice of a large transaction ends here even when fewer writes are in it. */
+const sliceBytesMax = 1_048_576
+
+export const hashBytes = 16
+
+/** The hash that names a message and that the next one carries. */
+export function messageHash(message: Uint8Array): string {
+  return hash('sha256', message, 'buffer').latin1Slice(0, hashBytes)
+}
+
+/** What every message of a record says about its writer. */
+export interface Writer {
+  readonly partition: RecordHead['partition']
+  readonly epoch: RecordHead['epoch']
+  readonly owner: Owner
+}
+
+/* ---------------------------------------------------------------- writing */
+
+/** The body of a record in pieces, each encoded once. Large transactions are encoded in slices and joined here without a copy. */
+export interface Body {
+  readonly pieces: readonly Buffer[]
+  readonly bytes: number
+}
+
+export const bodyOf = (piece: Buffer): Body => ({ pieces: [piece], bytes: piece.length })
+
+const scratch = new ByteWriter(65_536)
+
+/** Splits a body into the payloads of its messages. */
+export function bodyParts(body: Body): Buffer[] {
+  const room = journalMessageBytesMax - headBytesMax
+  if (body.bytes <= room) return [body.pieces.length === 1 ? (body.pieces[0] as Buffer) : Buffer.concat(body.pieces)]
+  const parts: Buffer[] = []
+  let part = Buffer.allocUnsafeSlow(room)
+  let filled = 0
+  for (const piece of body.pieces) {
+    let from = 0
+    while (from < piece.length) {
+      if (filled === room) {
+        parts.push(part)
+        part = Buffer.allocUnsafeSlow(room)
+        filled = 0
+      }
+      const copied = piece.copy(part, filled, from, from + room - filled)
+      from += copied
+      filled += copied
+    }
+  }
+  parts.push(part.subarray(0, filled))
+  return parts
+}
+
+export function encodePart(writer: Writer, prevHash: string, payload: Buffer): Buffer {
+  scratch.reset()
+  messageHead('part', writer, prevHash)
+  scratch.bytes(payload)
+  return scratch.take()
+}
+
+/** The last message of a record. `payload` is the rest of its body behind `parts` parts. */
+export function encodeLast(
+  kind: JournalRecord['kind'],
+  head: Omit<RecordHead, 'prevHash'>,
+  prevHash: string,
+  parts: number,
+  payload: Buffer,
+): Buffer {
+  scratch.reset()
+  messageHead(kind, head, prevHash)
+  scratch.varint(head.mapVersion)
+  scratch.varint(head.tau)
+  scratch.varint(head.horizon)
+  scratch.varint(parts)
+  scratch.bytes(payload)
+  return scratch.take()
+}
+
+function messageHead(kind: Kind, writer: Writer, prevHash: string): void {
+  scratch.u8(format)
+  scratch.u8(kinds.indexOf(kind))
+  scratch.varint(writer.partition)
+  scratch.varint(writer.epoch)
+  assert(writer.owner.length === 16, 'an owner is 16 bytes')
+  scratch.latin1(writer.owner)
+  scratch.lengthLatin1(prevHash)
+}
+
+/** What an owner states: epoch, heartbeat, seal, open. Commit bodies come from `encodeTransaction`. */
+export type Statement =
+  | { readonly kind: 'epoch'; readonly ranges: readonly KeyRange[] }
+  | { readonly kind: 'heartbeat'; readonly released: boolean }
+  | { readonly kind: 'seal'; readonly range: KeyRange; readonly to: RecordHead['partition'] }
+  | { readonly kind: 'open'; readonly range: KeyRange; readonly from: RecordHead['partition']; readonly floor: Tau }
+
+const bodyWriter = new ByteWriter(65_536)
+
+export function encodeStatement(statement: Statement): Buffer {
+  bodyWriter.reset()
+  switch (statement.kind) {
+    case 'epoch':
+      bodyWriter.varint(statement.ranges.length)
+      for (const range of statement.ranges) writeRange(bodyWriter, range)
+      break
+    case 'heartbeat':
+      bodyWriter.u8(statement.released ? 1 : 0)
+      break
+    case 'seal':
+      writeRange(bodyWriter, statement.range)
+      bodyWriter.varint(statement.to)
+      break
+    case 'open':
+      writeRange(bodyWriter, statement.range)
+      bodyWriter.varint(statement.from)
+      bodyWriter.varint(statement.floor)
+  }
+  return bodyWriter.take()
+}
+
+/** Encodes one transaction a slice at a time: call `step` until it answers true, then `pieces` are whole. */
+export class TransactionEncoder {
+  readonly pieces: Buffer[] = []
+  bytes = 0
+  private readonly transaction: CommittedTransaction
+  private next = 0
+
+  constructor(transaction: CommittedTransaction) {
+    this.transaction = transaction
+  }
+
+  /** Encodes up to `writesMax` more writes or checks. */
+  step(writesMax: number): boolean {
+    const { writes, checks } = this.transaction
+    bodyWriter.reset()
+    if (this.next === 0) writeTransactionHead(bodyWriter, this.transaction)
+    const end = Math.min(writes.length + checks.length, this.next + writesMax)
+    for (; this.next < end && bodyWriter.length < sliceBytesMax; this.next++) {
+      const i = this.next
+      if (i < writes.length) writeWrite(bodyWriter, writes[i] as Write)
+      else writeCheck(bodyWriter, checks[i - writes.length] as Check)
+    }
+    const piece = bodyWriter.take()
+    this.pieces.push(piece)
+    this.bytes += piece.length
+    return this.next === writes.length + checks.length
+  }
+}
+
+/** The whole body of a commit record. Transactions encoded before (`encoded`) are taken as they are. */
+export function encodeCommit(
+  transactions: readonly { readonly transaction: CommittedTransaction; readonly encoded?: Body | undefined }[],
+): Body {
+  const pieces: Buffer[] = []
+  let bytes = 0
+  bodyWriter.reset()
+  bodyWriter.varint(transactions.length)
+  const flush = (): void => {
+    if (bodyWriter.length === 0) return
+    const piece = bodyWriter.take()
+    pieces.push(piece)
+    bytes += piece.length
+    bodyWriter.reset()
+  }
+  for (const { transaction, encoded } of transactions) {
+    if (encoded === undefined) {
+      writeTransactionHead(bodyWriter, transaction)
+      for (const write of transaction.writes) writeWrite(bodyWriter, write)
+      for (const check of transaction.checks) writeCheck(bodyWriter, check)
+    } else {
+      flush()
+      pieces.push(...encoded.pieces)
+      bytes += encoded.bytes
+    }
+  }
+  flush()
+  return { pieces, bytes }
+}
+
+function writeTransactionHead(writer: ByteWriter, { id, tauStart, traceparent, writes, checks }: CommittedTransaction): void {
+  writer.varint(id.leader)
+  writer.varint(id.epoch)
+  writer.lengthLatin1(id.boot)
+  writer.varint(id.counter)
+  writer.varint(tauStart)
+  writer.lengthLatin1(traceparent)
+  writer.varint(writes.length)
+  writer.varint(checks.length)
+}
+
+function writeWrite(writer: ByteWriter, { key, operation, mode, postImage }: Write): void {
+  writer.u8(operations.indexOf(operation) * 16 + modes.indexOf(mode))
+  writer.lengthLatin1(key)
+  if (postImage === undefined) writer.u8(0)
+  else {
+    writer.varint(postImage.length + 1)
+    writer.bytes(postImage)
+  }
+}
+
+function writeCheck(writer: ByteWriter, check: Check): void {
+  writer.u8(modes.indexOf(check.mode) + ('range' in check ? 16 : 0))
+  if ('range' in check) writeRange(writer, check.range)
+  else writer.lengthLatin1(check.key)
+}
+
+function writeRange(writer: ByteWriter, range: KeyRange): void {
+  writer.lengthLatin1(range.start)
+  writer.lengthLatin1(range.end)
+}
+
+/* ---------------------------------------------------------------- reading */
+
+/** A message taken apart; the body of a record is decoded on demand by `decodeRecord`. */
+export type Message =
+  | (Writer & { readonly kind: 'part'; readonly prevHash: string; readonly payload: Buffer })
+  | (Omit<RecordHead, 'prevHash'> & {
+      readonly kind: JournalRecord['kind']
+      readonly prevHash: string
+      readonly parts: number
+      readonly payload: Buffer
+    })
+
+/** Throws RangeError or AssertionFailed for bytes that are no message of this format. */
+export function decodeMessage(bytes: Uint8Array): Message {
+  const reader = new ByteReader(bytes)
+  assert(reader.u8() === format, 'the message is of a format this program knows')
+  const kind = kinds[reader.u8()]
+  assert(kind !== undefined, 'the message is of a known kind')
+  const head = {
+    partition: partition(reader.varint()),
+    epoch: epoch(reader.varint()),
+    owner: reader.latin1(16) as Owner,
+    prevHash: reader.lengthLatin1(),
+  }
+  if (kind === 'part') return { ...head, kind, payload: reader.bytes(reader.remaining) }
+  return {
+    ...head,
+    kind,
+    mapVersion: mapVersion(reader.varint()),
+    tau: tau(reader.varint()),
+    horizon: tau(reader.varint()),
+    parts: reader.varint(),
+    payload: reader.bytes(reader.remaining),
+  }
+}
+
+/** The record that ends with `last`, its `parts` before it. `prevHash` of the result is that of its first message. */
+export function decodeRecord(
+  last: Exclude<Message, { kind: 'part' }>,
+  parts: readonly Buffer[],
+  prevHash: string,
+): JournalRecord {
+  const head: RecordHead = {
+    partition: last.partition,
+    epoch: last.epoch,
+    owner: last.owner,
+    mapVersion: last.mapVersion,
+    tau: last.tau,
+    horizon: last.horizon,
+    prevHash,
+  }
+  const reader = new ByteReader(parts.length === 0 ? last.payload : Buffer.concat([...parts, last.payload]))
+  const record = readBody(last.kind, head, reader)
+  assert(reader.remaining === 0, 'a record ends where its message does')
+  return record
+}
+
+function readBody(kind: JournalRecord['kind'], head: RecordHead, reader: ByteReader): JournalRecord {
+  switch (kind) {
+    case 'commit':
+      return { ...head, kind, transactions: many(reader.varint(), () => readTransaction(reader)) }
+    case 'epoch':
+      return { ...head, kind, ranges: many(reader.varint(), () => readRange(reader)) }
+    case 'heartbeat':
+      return { ...head, kind, released: reader.u8() === 1 }
+    case 'seal':
+      return { ...head, kind, range: readRange(reader), to: partition(reader.varint()) }
+    case 'open':
+      return { ...head, kind, range: readRange(reader), from: partition(reader.varint()), floor: tau(reader.varint()) }
+  }
+}
+
+function readTransaction(reader: ByteReader): CommittedTransaction {
+  const id = {
+    leader: partition(reader.varint()),
+    epoch: epoch(reader.varint()),
+    boot: reader.lengthLatin1(),
+    counter: reader.varint(),
+  }
+  const tauStart = tau(reader.varint())
+  const traceparent = reader.lengthLatin1()
+  const writeCount = reader.varint()
+  const checkCount = reader.varint()
+  return {
+    id,
+    tauStart,
+    traceparent,
+    writes: many(writeCount, () => readWrite(reader)),
+    checks: many(checkCount, () => readCheck(reader)),
+  }
+}
+
+function readWrite(reader: ByteReader): Write {
+  const flags = reader.u8()
+  const operation = operations[flags >> 4]
+  const mode = modes[flags & 15]
+  assert(operation !== undefined && mode !== undefined, 'a write has an operation and a mode')
+  const key = reader.lengthLatin1() as Key
+  const length = reader.varint()
+  return { key, operation, mode, postImage: length === 0 ? undefined : reader.bytes(length - 1) }
+}
+
+function readCheck(reader: ByteReader): Check {
+  const flags = reader.u8()
+  const mode = modes[flags & 15]
+  assert(mode !== undefined, 'a check has a mode')
+  if (flags < 16) return { key: reader.lengthLatin1() as Key, mode }
+  assert(mode === 'R', 'a range is checked as read')
+  return { range: readRange(reader), mode }
+}
+
+function readRange(reader: ByteReader): KeyRange {
+  return { start: reader.lengthLatin1() as Key, end: reader.lengthLatin1() as Key }
+}
+
+function many<T>(count: number, read: () => T): T[] {
+  const list: T[] = []
+  for (let i = 0; i < count; i++) list.push(read())
+  return list
+}
