@@ -82,7 +82,14 @@ export function selectField(scope: QueryScope, expr: Expr, name: string): Expr {
   }
   const field = fields?.findIndex((candidate) => candidate.name === name) ?? -1
   if (field < 0) throw statement.error('42703', `could not identify column "${name}" in record data type`, location)
-  return statement.place({ kind: 'field', type: fields![field]!.type, argument: expr, field }, location)
+  return statement.place(fieldOf(expr, field), location)
+}
+
+/** A field of a row: of a whole row simply the column. */
+export function fieldOf(row: Expr, field: number): Expr {
+  const { type } = row.type.fields![field]!
+  if (row.kind === 'wholeRow') return { kind: 'column', type, relation: row.relation, column: row.columns[field]! }
+  return row.kind === 'row' ? row.fields[field]! : { kind: 'field', type, argument: row, field }
 }
 
 const jsonbOid = 3802

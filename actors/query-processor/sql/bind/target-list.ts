@@ -1,7 +1,7 @@
 import { recordOid, unknownOid } from '../functions/builtin-types.ts'
 import type { Expr, OutputColumn } from './bound.ts'
 import { coerceType, typeName, typeRef } from './coerce.ts'
-import { bindColumnRef, bindIndirection, qualifiedItem } from './column-ref.ts'
+import { bindColumnRef, bindIndirection, fieldOf, qualifiedItem } from './column-ref.ts'
 import { bindExpr, transform } from './expression.ts'
 import { noteUse } from './namespace.ts'
 import { figureColumnName } from './output-name.ts'
@@ -64,10 +64,7 @@ function expandRow(scope: QueryScope, node: Node, place: ExpressionPlace): Targe
   }
   return fields.map((field, i) => ({
     name: field.name,
-    expr: statement.place(
-      row.kind === 'row' ? row.fields[i]! : { kind: 'field', type: field.type, argument: row, field: i },
-      location,
-    ),
+    expr: statement.place({ ...fieldOf(row, i) }, location),
     hidden: false,
   }))
 }
