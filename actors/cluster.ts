@@ -1,0 +1,142 @@
+/** A running database: the circle, a query processor and a frontend on one bus, put together. `import { startCluster } from 'taudb'`. */
+import { readFileSync } from 'node:fs'
+import { type DataDirectory, DirectoryRefused, takeDataDirectory } from '../bus/data-directory.ts'
+import { EmbeddedBus } from '../bus/embedded.ts'
+import { EmbeddedLog } from '../bus/embedded-log.ts'
+import { LogCorrupt } from '../bus/log.ts'
+import { MemoryLog } from '../bus/memory-log.ts'
+import { realFiles, realWorld } from '../bus/real-world.ts'
+import { nodeSockets } from '../bus/sockets-node.ts'
+import type { World } from '../bus/world.ts'
+import type { CircleParts } from './circle.ts'
+import { startCircle } from './circle.ts'
+import { type Config, configDefaults } from './config.ts'
+import { createFrontend, type FrontendConfig } from './frontend/frontend.ts'
+import { QueryProcessor } from './query-processor/query-processor.ts'
+import { SpillDirectory } from './query-processor/spill.ts'
+import { LmdbVersionStore } from './storage/version-store-lmdb.ts'
+import { MemoryVersionStore } from './storage/version-store-memory.ts'
+
+/** Why the database did not start, in one line with the way out. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}
+
+export interface ClusterOptions extends Partial<Config> {
+  /** An actor failed for good and the database answers no more; the default throws it as an uncaught error. */
+  readonly onFailure?: (actor: string, error: unknown) => void
+}
+
+export interface Cluster {
+  readonly host: string
+  readonly port: number
+  /** For any PostgreSQL client. */
+  readonly connectionString: string
+  /** Lets running transactions finish for a moment, then stops everything. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a database in this process. Without options: in memory, on a free port of 127.0.0.1, as tests want it. Several at once do not
+ * disturb each other. Rejects with StartError for what a person can mend.
+ */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const config: Config = { ...configDefaults, port: 0, data: undefined, ...options }
+  const bus = new EmbeddedBus()
+  const world = realWorld({ bus, onFailure: options.onFailure ?? fail })
+  const closers: (() => Promise<void>)[] = []
+  const close = async (): Promise<void> => {
+    for (const step of closers.splice(0).reverse()) await step()
+  }
+  try {
+    const tls = readTls(config)
+    const directory = config.data === undefined ? undefined : await takeDataDirectory(config.data)
+    if (directory !== undefined) closers.push(() => directory.release())
+    const circle = await startCircle(await openStores(world, directory))
+    closers.push(() => circle.close())
+    const spill = directory === undefined ? undefined : new SpillDirectory(world.files, `${directory.path}/tmp`)
+    const queryProcessor = new QueryProcessor({
+      world,
+      topology: circle.topology,
+      transactionBytesMax: config.transactionBytesMax,
+      newSpill: () => spill?.area(),
+      onBug: report,
+    })
+    await queryProcessor.lifecycle.start()
+    closers.push(() => queryProcessor.lifecycle.drain())
+    const { host, port } = config
+    const frontend = await createFrontend({
+      world,
+      sockets: nodeSockets,
+      queryProcessor,
+      config: { host, port, connectionsMax: config.connectionsMax, ...(tls === undefined ? {} : { tls }) },
+      report,
+    })
+    closers.push(() => frontend.close())
+    const { address } = frontend
+    const shown = address.host.includes(':') ? `[${address.host}]` : address.host
+    return { ...address, connectionString: `postgres://postgres@${shown}:${address.port}/postgres`, close }
+  } catch (error) {
+    await close().catch(() => {})
+    throw explained(error, config)
+  }
+}
+
+async function openStores(world: World, directory: DataDirectory | undefined): Promise<CircleParts> {
+  if (directory === undefined) return { world, log: new MemoryLog(), versionStore: new MemoryVersionStore(world.clock) }
+  const log = await EmbeddedLog.open(realFiles, { directory: `${directory.path}/journal`, exclusive: true })
+  try {
+    return { world, log, versionStore: new LmdbVersionStore(world.clock, `${directory.path}/storage`) }
+  } catch (error) {
+    await log.close()
+    throw new StartError(`${directory.path}/storage cannot be opened: ${message(error)}`)
+  }
+}
+
+function readTls(config: Config): FrontendConfig['tls'] {
+  if (config.tlsCert === undefined || config.tlsKey === undefined) return undefined
+  const read = (path: string): Buffer => {
+    try {
+      return readFileSync(path)
+    } catch (error) {
+      throw new StartError(`${path} cannot be read: ${message(error)}`)
+    }
+  }
+  return { certificate: read(config.tlsCert), key: read(config.tlsKey) }
+}
+
+/** What a person can mend becomes one line; anything else is a bug and keeps its stack. */
+function explained(error: unknown, { host, port, data }: Config): unknown {
+  if (error instanceof DirectoryRefused) return new StartError(error.message)
+  if (error instanceof LogCorrupt) {
+    return new StartError(
+      `the journal in ${data} is corrupt and nothing was changed: ${error.message}; restore the directory from a backup`,
+    )
+  }
+  switch ((error as { code?: unknown }).code) {
+    case 'EADDRINUSE':
+      return new StartError(`port ${port} of ${host} is in use: stop what listens there, or choose another with --port`)
+    case 'EACCES':
+      return new StartError(
+        `no permission to listen on port ${port} of ${host} or to use ${data}: choose another --port or --data`,
+      )
+    case 'EADDRNOTAVAIL':
+      return new StartError(`${host} is not an address of this machine: use 127.0.0.1 or ::1`)
+    case 'ENOSPC':
+      return new StartError(`no space left on the device of ${data}: free some and start again`)
+    default:
+      return error
+  }
+}
+
+const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+function report(error: unknown): void {
+  process.stderr.write(`taudb: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+}
+
+function fail(actor: string, error: unknown): void {
+  queueMicrotask(() => {
+    throw new Error(`taudb: ${actor} failed`, { cause: error })
+  })
+}

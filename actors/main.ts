@@ -1,0 +1,68 @@
+/** The command line: reads what is asked, starts the database or the journal's reader, and says in one line what went wrong. */
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type Cluster, StartError, startCluster } from './cluster.ts'
+import { type Config, ConfigError, helpText, readCommand } from './config.ts'
+import { dumpJournal, verifyJournal } from './journal-reader.ts'
+
+export async function main(): Promise<void> {
+  try {
+    const command = readCommand(process.argv.slice(2), process.env)
+    switch (command.kind) {
+      case 'help':
+        process.stdout.write(helpText())
+        return
+      case 'version':
+        process.stdout.write(`taudb ${version()}\n`)
+        return
+      case 'journal':
+        process.exitCode = command.action === 'dump' ? dumpJournal(command.data, print) : verifyJournal(command.data, print)
+        return
+      case 'start':
+        await run(command.config)
+    }
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof StartError)) throw error
+    process.stderr.write(`taudb: ${error.message}\n`)
+    process.exitCode = 1
+  }
+}
+
+async function run(config: Config): Promise<void> {
+  let stopping: Promise<void> | undefined
+  let cluster: Cluster | undefined
+  const stop = (): void => {
+    stopping ??= (async () => {
+      await cluster?.close()
+      process.exit(0)
+    })()
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  cluster = await startCluster({
+    ...config,
+    onFailure: (actor, error) => {
+      process.stderr.write(
+        `taudb: ${actor} failed and the database stops: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      )
+      process.exit(1)
+    },
+  })
+  if (stopping !== undefined) return
+  const where = config.data === undefined ? 'in memory, gone when it stops' : resolve(config.data)
+  print(`taudb ${version()} is ready\n  connect  psql "${cluster.connectionString}"\n  data     ${where}`)
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** From package.json: one folder up in the sources, two in the build. */
+function version(): string {
+  for (const path of ['../package.json', '../../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string }).version
+    } catch {}
+  }
+  return 'unknown'
+}
