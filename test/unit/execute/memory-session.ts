@@ -13,8 +13,9 @@ import {
 import type { FunctionContext } from '../../../actors/query-processor/sql/functions/registry.ts'
 import { parse } from '../../../actors/query-processor/sql/parse.ts'
 import { type Plan, plan } from '../../../actors/query-processor/sql/plan/plan.ts'
+import { typeOf } from '../../../actors/query-processor/sql/plan/sql-type.ts'
 import { SqlError } from '../../../protocol/errors.ts'
-import { typeByName, typeByOid } from '../../../protocol/values/registry.ts'
+import { typeByName } from '../../../protocol/values/registry.ts'
 import { type InputSettings, outputDefaults, type SqlType } from '../../../protocol/values/type.ts'
 import type { Value } from '../../../protocol/values/value.ts'
 import { MemoryAccess } from './memory-access.ts'
@@ -139,7 +140,12 @@ export class MemorySession {
         ...(shape.indexes ?? []).map((names) => index(`${bare(names)}_idx`, names, false, false)),
       ],
       checks: (shape.checks ?? []).map((text, i): CheckConstraint => {
-        return { oid: ++this.oids, name: `${name}_check${i === 0 ? '' : i}`, expression: storedExpression(text), validated: true }
+        return {
+          oid: ++this.oids,
+          name: `${name}_${text.split(' ')[0]}_check${i === 0 ? '' : i}`,
+          expression: storedExpression(text),
+          validated: true,
+        }
       }),
       system: false,
     }
@@ -248,7 +254,7 @@ export class MemorySession {
       const planned = this.plan(sql, types)
       const { rows, affected } = await this.carryOut(planned, parameters)
       if (planned.columns === undefined) return `${affected.rows}`
-      const outputs = planned.columns.map((column) => typeByOid(column.type.oid) as SqlType)
+      const outputs = planned.columns.map((column) => typeOf(column.type))
       return rows
         .map((row) => row.map((value, i) => (value === null ? '' : (outputs[i] as SqlType).output(value, settings))).join('|'))
         .join('\n')

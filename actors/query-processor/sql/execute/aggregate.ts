@@ -89,7 +89,7 @@ interface Group {
 
 export function aggregateRows(input: Opener, parts: AggregateParts): Opener {
   const { keys, calls, layout } = parts
-  const hash = rowHashKey(keys.map((key) => (layout[key] as Slot).type.oid))
+  const hash = rowHashKey(keys.map((key) => (layout[key] as Slot).type))
   if (keys.length === 0) return (frame) => plain(input(frame), calls, frame)
   if (parts.sorted) return (frame) => sorted(input(frame), parts, hash, frame)
   return (frame) => hashed(input(frame), parts, hash, 0, frame)
@@ -227,7 +227,7 @@ function* emit(groups: ReadonlyMap<HashKey | null, Group>, keys: readonly number
 
 /** DISTINCT, UNION: the first row of each key passes at once; what the budget cannot remember goes to files. */
 export function distinctRows(input: Opener, slots: readonly number[], layout: Layout): Opener {
-  const hash = rowHashKey(slots.map((slot) => (layout[slot] as Slot).type.oid))
+  const hash = rowHashKey(slots.map((slot) => (layout[slot] as Slot).type))
   return (frame) => distinct(input(frame), slots, layout, hash, 0, frame)
 }
 

@@ -87,7 +87,7 @@ export interface RecursiveParts {
 
 export function recursiveUnion({ layout, start, step, distinct }: RecursiveParts): CommonTableParts['open'] {
   const slots = layout.map((_, i) => i)
-  const hash = distinct ? rowHashKey(layout.map((slot) => slot.type.oid)) : undefined
+  const hash = distinct ? rowHashKey(layout.map((slot) => slot.type)) : undefined
   return function* (frame, state): Stream {
     const { memory } = frame.run
     const seen = new Set<HashKey | null>()
@@ -105,10 +105,11 @@ export function recursiveUnion({ layout, start, step, distinct }: RecursiveParts
       })
     }
     let round = start
+    let next: RowStore | undefined
     const turns = new Turns(frame.run)
     try {
       for (;;) {
-        const next = new RowStore(frame.run, layout, 'A recursive query')
+        next = new RowStore(frame.run, layout, 'A recursive query')
         for (const item of round(frame)) {
           if (item instanceof Suspension) {
             yield item
@@ -120,12 +121,15 @@ export function recursiveUnion({ layout, start, step, distinct }: RecursiveParts
         }
         state.working?.clear()
         state.working = next
-        if (next.length === 0) return
+        const { length } = next
+        next = undefined
+        if (length === 0) return
         round = step
         if (turns.due(16)) yield pause
       }
     } finally {
       memory.give(bytes)
+      next?.clear()
       state.working?.clear()
       state.working = undefined
     }

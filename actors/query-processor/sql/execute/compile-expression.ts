@@ -7,7 +7,7 @@ import type { TypeRef } from '../catalog/schema.ts'
 import { procedureByOid } from '../functions/procedures.ts'
 import { comparisonOf, operatorOf } from '../plan/comparison.ts'
 import { type Layout, outerSlotName, type Plan, rowKeyColumn, slotOf } from '../plan/node.ts'
-import { sqlType } from '../plan/sql-type.ts'
+import { sqlType, typeOf } from '../plan/sql-type.ts'
 import { argumentsOf } from '../plan/walk.ts'
 import { type Callable, callableOf } from './callable.ts'
 import { type Evaluate, type Frame, type Opener, type Row, unset } from './frame.ts'
@@ -17,11 +17,13 @@ import { SubquerySite } from './subquery.ts'
 
 /**
  * An expression as a closure. `sites` are the places of the frame that hold answers of subqueries and volatile calls while one row is
- * worked on: an expression with sites is evaluated by `evaluateWaiting`, every other one by a plain call.
+ * worked on. An expression that waits is evaluated by `evaluateWaiting`, every other one by a plain call.
  */
 export interface Compiled {
   readonly evaluate: Evaluate
   readonly sites: readonly number[]
+  /** Evaluation may throw a Site: only `evaluateWaiting` will do. */
+  readonly waits: boolean
 }
 
 /** Compiles the expressions of one plan. Sites get places in the frame behind those the planner gave out. */
@@ -45,9 +47,10 @@ export class ExpressionCompiler {
   }
 
   compile(expr: Expr, layout: Layout): Compiled {
-    const compilation = new Compilation(this, layout, waits(expr), this.prepare)
+    const waiting = waits(expr)
+    const compilation = new Compilation(this, layout, waiting, this.prepare)
     const evaluate = compilation.compile(expr)
-    return { evaluate, sites: compilation.sites }
+    return { evaluate, sites: compilation.sites, waits: waiting }
   }
 }
 
@@ -276,7 +279,7 @@ class Compilation {
 
   private extreme(expr: Extreme): Evaluate {
     const parts = expr.arguments.map((argument) => this.compile(argument))
-    const compare = typeCompare(expr.type.oid)
+    const compare = typeCompare(expr.type)
     const sign = expr.kind === 'greatest' ? 1 : -1
     return (row, frame) => {
       let best: Value = null
@@ -290,7 +293,7 @@ class Compilation {
 
   private viaText(expr: Kind<'viaText'>): Evaluate {
     const argument = this.compile(expr.argument)
-    const from = sqlType(expr.argument.type.oid)
+    const from = typeOf(expr.argument.type)
     const to = sqlType(expr.type.oid)
     const { typmod } = expr.type
     return (row, frame) => {
@@ -333,7 +336,7 @@ class Compilation {
     const compares = expr.left.map((part, i) => {
       const other = expr.right[i] as Expr
       assert(part.type.oid === other.type.oid, 'the sides of a row comparison have been coerced to one type')
-      return typeCompare(part.type.oid)
+      return typeCompare(part.type)
     })
     const { operator } = expr
     if (operator === '=' || operator === '<>') {
@@ -474,7 +477,7 @@ class Compilation {
       open: this.prepare(planned.node),
       reads,
       test,
-      hashed: hashable && left && { left, hashKey: typeHashKey(hashable.outputType) },
+      hashed: hashable && left && { left, hashKey: typeHashKey({ oid: hashable.outputType, typmod: -1 }) },
       width: planned.node.layout.length,
     })
     const { slot } = planned
@@ -514,7 +517,7 @@ function constantSet(expr: Kind<'in'>): ConstantSet | undefined {
     if (item.kind !== 'constant') return undefined
     values.push(item.value)
   }
-  const hashKey = typeHashKey(comparison.left)
+  const hashKey = typeHashKey({ oid: comparison.left, typmod: -1 })
   return {
     keys: new Set(values.filter((value) => value !== null).map(hashKey)),
     hasNull: values.includes(null),

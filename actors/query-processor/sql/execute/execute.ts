@@ -45,6 +45,7 @@ export function newFrame(slots: number, run: Run, affected: Affected, counters?:
     slots: new Array<Value>(slots).fill(unset),
     commonTables: new Map(),
     kept: new Map(),
+    keptBytes: 0,
     affected,
     counters,
   }
@@ -53,14 +54,17 @@ export function newFrame(slots: number, run: Run, affected: Affected, counters?:
 /** Rows and suspensions of one execution; nothing happens before the first pull. `affected` counts inserted, updated, deleted rows. */
 export function execute(plan: Plan, run: Run, affected: Affected): Stream {
   const { prepared } = compiledOf(plan)
-  return guarded(prepared.open(newFrame(prepared.slots, run, affected)))
+  const frame = newFrame(prepared.slots, run, affected)
+  return guarded(prepared.open(frame), frame)
 }
 
-function* guarded(stream: Stream): Stream {
+function* guarded(stream: Stream, frame: Frame): Stream {
   try {
     yield* stream
   } catch (error) {
     throw stackExceeded(error)
+  } finally {
+    frame.run.memory.give(frame.keptBytes)
   }
 }
 

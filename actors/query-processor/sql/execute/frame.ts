@@ -25,6 +25,8 @@ export interface Frame {
   readonly commonTables: Map<number, CommonTableState>
   /** Things made once per execution, by whoever made them. */
   readonly kept: Map<object, unknown>
+  /** Bytes of what is kept: given back when the execution ends. */
+  keptBytes: number
   readonly affected: Affected
   /** EXPLAIN ANALYZE counts into these. */
   readonly counters: Counters | undefined

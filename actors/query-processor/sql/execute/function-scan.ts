@@ -16,7 +16,7 @@ export interface SetCall {
 function* evaluateArguments(call: SetCall, row: Row, frame: Frame): Generator<Suspension, Value[], void> {
   const values: Value[] = []
   for (const arg of call.args) {
-    values.push(arg.sites.length === 0 ? arg.evaluate(row, frame) : yield* evaluateWaiting(arg, row, frame))
+    values.push(!arg.waits ? arg.evaluate(row, frame) : yield* evaluateWaiting(arg, row, frame))
   }
   return values
 }
@@ -84,7 +84,7 @@ export function projectSets(input: Opener, targets: readonly SetTarget[]): Opene
         for (const target of targets) {
           if (target.kind === 'plain') {
             const { expr } = target
-            plain.push(expr.sites.length === 0 ? expr.evaluate(row, frame) : yield* evaluateWaiting(expr, row, frame))
+            plain.push(!expr.waits ? expr.evaluate(row, frame) : yield* evaluateWaiting(expr, row, frame))
             iterators.push(undefined)
             continue
           }

@@ -1,4 +1,5 @@
 import type { Value } from '../../../../protocol/values/value.ts'
+import type { TypeRef } from '../catalog/schema.ts'
 import type { JoinKind, Layout } from '../plan/node.ts'
 import { batchRows, type Evaluate, type Frame, type Opener, pause, type Row, rowBytes, Turns } from './frame.ts'
 import { type HashKey, typeHashKey } from './kernels.ts'
@@ -21,8 +22,8 @@ export interface HashJoinParts {
 /** Undefined when a key is NULL: such a row equals nothing. */
 export type JoinKey = (row: Row, frame: Frame) => HashKey | undefined
 
-export function joinKey(keys: readonly Evaluate[], oids: readonly number[]): JoinKey {
-  const hashes = oids.map(typeHashKey)
+export function joinKey(keys: readonly Evaluate[], types: readonly TypeRef[]): JoinKey {
+  const hashes = types.map(typeHashKey)
   const [first] = keys as [Evaluate]
   const [firstHash] = hashes as [(value: Value) => HashKey]
   if (keys.length === 1) {

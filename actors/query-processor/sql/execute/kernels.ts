@@ -1,8 +1,9 @@
 import { outOfRange, SqlError } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
 import type { Value } from '../../../../protocol/values/value.ts'
+import type { TypeRef } from '../catalog/schema.ts'
 import { type Comparison, type ComparisonOperator, isInteger } from '../plan/comparison.ts'
-import { sqlType } from '../plan/sql-type.ts'
+import { sqlType, typeOf } from '../plan/sql-type.ts'
 
 /** Functions of two non-NULL values that need no session: written here because most of a scan's time goes through them. */
 export type Kernel = (left: Value, right: Value) => Value
@@ -109,11 +110,12 @@ const arithmetic: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
 export const arithmeticKernel = (source: string): Kernel | undefined => arithmetic.get(source)
 
 /** -1 < NULL placement aside: the order of two non-NULL values of a type. */
-export function typeCompare(oid: Oid): (a: Value, b: Value) => number {
+export function typeCompare(ref: TypeRef): (a: Value, b: Value) => number {
+  const { oid } = ref
   if (plainNumbers.includes(oid) || bigints.includes(oid)) {
     return (a, b) => ((a as number) < (b as number) ? -1 : (a as number) > (b as number) ? 1 : 0)
   }
-  const type = sqlType(oid)
+  const type = typeOf(ref)
   if (type.compare === undefined) {
     throw new SqlError('42883', `could not identify an ordering operator for type ${type.displayName}`)
   }
@@ -125,7 +127,8 @@ export type HashKey = string | number | bigint | boolean
 const itself = (value: Value): HashKey => value as HashKey
 
 /** Equal values have the same one. Integers of different widths agree, so that they can be joined. */
-export function typeHashKey(oid: Oid): (value: Value) => HashKey {
+export function typeHashKey(ref: TypeRef): (value: Value) => HashKey {
+  const { oid } = ref
   if (plainNumbers.includes(oid) || oid === 16 || strings.includes(oid) || oid === 1114 || oid === 1184) {
     return itself
   }
@@ -135,7 +138,7 @@ export function typeHashKey(oid: Oid): (value: Value) => HashKey {
       return big >= -0x1f_ffff_ffff_ffffn && big <= 0x1f_ffff_ffff_ffffn ? Number(big) : big
     }
   }
-  const type = sqlType(oid)
+  const type = typeOf(ref)
   if (type.hashKey === undefined) {
     throw new SqlError('42883', `could not identify an equality operator for type ${type.displayName}`)
   }
@@ -143,8 +146,8 @@ export function typeHashKey(oid: Oid): (value: Value) => HashKey {
 }
 
 /** One Map key for several values; NULLs are equal to each other here. */
-export function rowHashKey(oids: readonly Oid[]): (values: readonly Value[], slots: readonly number[]) => HashKey | null {
-  const keys = oids.map(typeHashKey)
+export function rowHashKey(types: readonly TypeRef[]): (values: readonly Value[], slots: readonly number[]) => HashKey | null {
+  const keys = types.map(typeHashKey)
   if (keys.length === 0) return () => ''
   const [first] = keys as [(value: Value) => HashKey]
   if (keys.length === 1) {

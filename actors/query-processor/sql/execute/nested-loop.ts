@@ -33,7 +33,7 @@ export const nulls = (width: number): Row => new Array<Value>(width).fill(null)
 
 function* passes(condition: Compiled | undefined, row: Row, frame: Frame): Generator<Suspension, boolean, void> {
   if (condition === undefined) return true
-  if (condition.sites.length === 0) return condition.evaluate(row, frame) === true
+  if (!condition.waits) return condition.evaluate(row, frame) === true
   return (yield* evaluateWaiting(condition, row, frame)) === true
 }
 
@@ -45,7 +45,7 @@ function* lateral(parts: NestedLoopParts, bindings: readonly Binding[], frame: F
   const { join, condition } = parts
   const onlyLeft = join === 'semi' || join === 'anti'
   const missing = nulls(parts.rightLayout.length)
-  const plain = condition === undefined || condition.sites.length === 0
+  const plain = condition === undefined || !condition.waits
   const turns = new Turns(frame.run)
   let batch: Row[] = []
   for (const item of parts.left(frame)) {
@@ -97,7 +97,7 @@ function* over(parts: NestedLoopParts, frame: Frame): Stream {
   const { join, condition } = parts
   const onlyLeft = join === 'semi' || join === 'anti'
   const missing = nulls(parts.rightLayout.length)
-  const plain = condition === undefined || condition.sites.length === 0
+  const plain = condition === undefined || !condition.waits
   const evaluate = condition?.evaluate
   const store = new RowStore(frame.run, parts.rightLayout, 'A join')
   const turns = new Turns(frame.run)

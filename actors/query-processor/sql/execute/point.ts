@@ -33,7 +33,8 @@ export function preparePoint(plan: Plan): PointStatement | undefined {
   return (run, affected) => statement(frameOf(run, affected, compiler.slotCount))
 }
 
-const noKept: ReadonlyMap<never, never> = new Map()
+const noTables: Frame['commonTables'] = new Map()
+const nothingKept: Frame['kept'] = new Map()
 
 /** Nothing here has common tables or keeps anything: the maps are never written. */
 function frameOf(run: Run, affected: Affected, slots: number): Frame {
@@ -42,8 +43,9 @@ function frameOf(run: Run, affected: Affected, slots: number): Frame {
     context: run.functions,
     parameters: run.parameters,
     slots: slots === 0 ? (emptyRow as Value[]) : new Array<Value>(slots).fill(unset),
-    commonTables: noKept as Frame['commonTables'],
-    kept: noKept as Frame['kept'],
+    commonTables: noTables,
+    kept: nothingKept,
+    keptBytes: 0,
     affected,
     counters: undefined,
   }

@@ -8,7 +8,7 @@ import { aggregateImplementation, setImplementation } from '../functions/impleme
 import { procedureByOid } from '../functions/procedures.ts'
 import type { AggregateFunction, FunctionContext, SetFunction } from '../functions/registry.ts'
 import type { AggregateCall, CommonPlan, FunctionScan, InsertNode, Layout, Node, Plan, Slot, SortSlot } from '../plan/node.ts'
-import { sqlType } from '../plan/sql-type.ts'
+import { sqlType, typeOf } from '../plan/sql-type.ts'
 import { type AggregatePart, aggregateRows, distinctRows } from './aggregate.ts'
 import { unsupportedFunction } from './callable.ts'
 import { type CommonTableParts, recursiveUnion, scanCommonTable, scanWorkingTable, withTables } from './common-table.ts'
@@ -72,8 +72,8 @@ class Preparation {
 
   /** For places where nothing may be waited for: the planner has put what waits elsewhere. */
   private plain(expr: Expr, layout: Layout): Evaluate {
-    const { evaluate, sites } = this.compile(expr, layout)
-    assert(sites.length === 0, 'an expression that waits is evaluated by an operator that can')
+    const { evaluate, waits } = this.compile(expr, layout)
+    assert(!waits, 'an expression that waits is evaluated by an operator that can')
     return evaluate
   }
 
@@ -152,7 +152,7 @@ class Preparation {
         const keys = (exprs: readonly Expr[], layout: Layout) =>
           joinKey(
             exprs.map((expr) => this.plain(expr, layout)),
-            exprs.map((expr) => expr.type.oid),
+            exprs.map((expr) => expr.type),
           )
         return hashJoin({
           join: node.join,
@@ -310,15 +310,14 @@ function aggregatePart(call: AggregateCall, layout: Layout): AggregatePart {
     start: () => implementation.start(types),
     arguments: call.arguments,
     filter: call.filter,
-    distinct: call.distinct ? rowHashKey(argumentTypes.map((type) => type.oid)) : undefined,
+    distinct: call.distinct ? rowHashKey(argumentTypes) : undefined,
     orderBy: call.orderBy.length > 0 ? rowCompare(call.orderBy, layout) : distinctOrder(call, layout),
   }
 }
 
 /** DISTINCT without ORDER BY comes sorted by its arguments, as PostgreSQL computes it. */
 function distinctOrder(call: AggregateCall, layout: Layout): ReturnType<typeof rowCompare> | undefined {
-  if (!call.distinct || call.arguments.some((slot) => sqlType((layout[slot] as Slot).type.oid).compare === undefined))
-    return undefined
+  if (!call.distinct || call.arguments.some((slot) => typeOf((layout[slot] as Slot).type).compare === undefined)) return undefined
   return rowCompare(
     call.arguments.map((slot) => ({ slot, descending: false, nullsFirst: false })),
     layout,

@@ -14,7 +14,7 @@ export function filterRows(input: Opener, condition: Compiled, once: boolean): O
       if ((yield* evaluateWaiting(condition, emptyRow, frame)) === true) yield* input(frame)
     }
   }
-  if (condition.sites.length > 0) {
+  if (condition.waits) {
     return function* (frame): Stream {
       const turns = new Turns(frame.run)
       for (const item of input(frame)) {
@@ -47,7 +47,7 @@ export function filterRows(input: Opener, condition: Compiled, once: boolean): O
 
 export function projectRows(input: Opener, exprs: readonly Compiled[]): Opener {
   const evaluates = exprs.map((expr) => expr.evaluate)
-  if (exprs.every((expr) => expr.sites.length === 0)) {
+  if (exprs.every((expr) => !expr.waits)) {
     return function* (frame): Stream {
       for (const item of input(frame)) {
         if (item instanceof Suspension) yield item
@@ -83,7 +83,7 @@ export function* projectedWaiting(exprs: readonly Compiled[], row: Row, frame: F
   const made = new Array<Value>(exprs.length)
   for (let i = 0; i < exprs.length; i++) {
     const expr = exprs[i] as Compiled
-    made[i] = expr.sites.length === 0 ? expr.evaluate(row, frame) : yield* evaluateWaiting(expr, row, frame)
+    made[i] = !expr.waits ? expr.evaluate(row, frame) : yield* evaluateWaiting(expr, row, frame)
   }
   return made
 }

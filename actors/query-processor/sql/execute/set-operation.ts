@@ -7,7 +7,7 @@ import { type Stream, Suspension } from './run.ts'
 /** INTERSECT and EXCEPT: the right side is counted by key, the left side passes by. */
 export function setOperationRows(node: SetOperation, left: Opener, right: Opener): Opener {
   const slots = node.layout.map((_, i) => i)
-  const hash = rowHashKey(node.layout.map((slot: Slot) => slot.type.oid))
+  const hash = rowHashKey(node.layout.map((slot: Slot) => slot.type))
   const parts = { node, key: (row: Row) => hash(row, slots), layout: node.layout }
   return (frame) => combine(parts, left(frame), right(frame), 0, frame)
 }

@@ -11,7 +11,7 @@ export type RowCompare = (a: Row, b: Row) => number
 
 export function rowCompare(keys: readonly SortSlot[], layout: Layout): RowCompare {
   const parts = keys.map(({ slot, descending, nullsFirst }) => {
-    const compare = typeCompare((layout[slot] as Slot).type.oid)
+    const compare = typeCompare((layout[slot] as Slot).type)
     const nulls = nullsFirst ? -1 : 1
     const sign = descending ? -1 : 1
     return (a: Row, b: Row): number => {

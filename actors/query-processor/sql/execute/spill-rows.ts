@@ -3,7 +3,7 @@ import { outOfMemory } from '../../../../protocol/errors.ts'
 import { decodeRow, encodeRow } from '../../../../protocol/row.ts'
 import type { Value } from '../../../../protocol/values/value.ts'
 import type { Layout } from '../plan/node.ts'
-import { sqlType } from '../plan/sql-type.ts'
+import { typeOf } from '../plan/sql-type.ts'
 import type { Row } from './frame.ts'
 import type { Run, SpillFile } from './run.ts'
 
@@ -30,7 +30,7 @@ export class SpilledRows {
   constructor(run: Run, layout: Layout, what: string) {
     if (run.spill === undefined) throw outOfMemory(`${what} needs more than ${run.memory.bytesMax} bytes.`)
     this.types = layout.map((slot) => {
-      const type = sqlType(slot.type.oid)
+      const type = typeOf(slot.type)
       if (typeof type.encode !== 'function') throw outOfMemory(`${what} of type ${type.displayName} cannot leave memory.`)
       return type
     })

@@ -55,7 +55,7 @@ type Combine = (a: Value, b: Value) => Value
 
 function combination({ kind }: Asked, type: number): Combine {
   if (kind === 'min' || kind === 'max') {
-    const compare = typeCompare(type)
+    const compare = typeCompare({ oid: type, typmod: -1 })
     return (a, b) => (compare(a, b) > 0 === (kind === 'max') ? a : b)
   }
   return (a, b) => whole(a) + whole(b)

@@ -132,7 +132,9 @@ export class SubquerySite extends Site {
         continue
       }
       for (const row of item) {
-        frame.run.memory.take(rowBytes(row))
+        const bytes = rowBytes(row)
+        frame.run.memory.take(bytes)
+        frame.keptBytes += bytes
         rows.push(row)
       }
     }
