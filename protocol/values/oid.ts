@@ -30,20 +30,21 @@ export function parseOid(text: string, type = 'oid'): Oid {
   return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : Number(scanUnsigned(text, 32, type))
 }
 
-const byNumber = (a: number, b: number): number => a - b
+/** An int4 relabelled as oid keeps its 32 bits; here they count without sign. */
+const byNumber = (a: number, b: number): number => (a >>> 0) - (b >>> 0)
 const itself = <T>(value: T): T => value
 
 const number4 = {
   length: 4,
   elementOid: 0,
-  output: (value: number) => String(value),
+  output: (value: number) => String(value >>> 0),
   receive(reader: Parameters<SqlType['receive']>[0]) {
     need(reader, 4)
     return reader.u32()
   },
-  send: (value: number, writer: ByteWriter) => writer.u32(value),
-  hashKey: itself<number>,
-  encode: (value: number, writer: ByteWriter) => writer.varint(value),
+  send: (value: number, writer: ByteWriter) => writer.u32(value >>> 0),
+  hashKey: (value: number) => value >>> 0,
+  encode: (value: number, writer: ByteWriter) => writer.varint(value >>> 0),
   decode: readVarint,
 }
 
@@ -53,7 +54,7 @@ function readVarint(buffer: Buffer, start: number, end: number): number {
   return value
 }
 
-const ordered = { compare: byNumber, encodeKey: (value: number, writer: ByteWriter) => writer.u32(value) }
+const ordered = { compare: byNumber, encodeKey: (value: number, writer: ByteWriter) => writer.u32(value >>> 0) }
 
 export const oidType: SqlType<number> = {
   ...number4,

@@ -7,6 +7,7 @@ import { catalogSessionFunctions } from './catalog-session.ts'
 import { datetimeFunctions } from './datetime.ts'
 import { extremeFunctions } from './extreme.ts'
 import { floatFunctions } from './float.ts'
+import { hashFunctions } from './hash.ts'
 import { identifierFunctions } from './identifier.ts'
 import { integerFunctions } from './integer.ts'
 import { intervalFunctions } from './interval.ts'
@@ -14,6 +15,7 @@ import { nullCountFunctions } from './null-count.ts'
 import { numericFunctions } from './numeric.ts'
 import type { AggregateFunction, Implementations, ScalarFunction, SpecializedFunction } from './registry.ts'
 import { regressionFunctions } from './regression.ts'
+import { sendFunctions } from './send.ts'
 import { sumFunctions } from './sum.ts'
 import { textFunctions } from './text.ts'
 
@@ -27,6 +29,8 @@ const families: readonly Implementations[] = [
   byteaFunctions,
   identifierFunctions,
   nullCountFunctions,
+  hashFunctions,
+  sendFunctions,
   sumFunctions,
   regressionFunctions,
   extremeFunctions,
