@@ -30,7 +30,7 @@ const beforeTombstone = 2
 /** Writes put to disk, or versions freed, in one turn and one transaction. */
 const sliceMax = 2_000
 /** A little patience makes larger transactions and spares the disk, which the journal needs. */
-const flushDelayMs = 50
+const flushDelayMsDefault = 50
 const pendingSoonMax = 20_000
 /** Beyond it, appliers wait for the disk. */
 const pendingMax = 400_000
@@ -50,6 +50,7 @@ const codec = { keyEncoder, encoder } as const
 export class LmdbVersionStore implements VersionStore {
   versionHorizon = tauZero
   private readonly clock: Clock
+  private readonly flushDelayMs: number
   private readonly environment: RootDatabase<Buffer, string>
   private readonly rows: Database<Buffer, string>
   private readonly history: Database<Buffer, string>
@@ -66,8 +67,9 @@ export class LmdbVersionStore implements VersionStore {
   private failure: unknown
   private isClosed = false
 
-  constructor(clock: Clock, directory: string) {
+  constructor(clock: Clock, directory: string, options: { readonly flushDelayMs?: number } = {}) {
     this.clock = clock
+    this.flushDelayMs = options.flushDelayMs ?? flushDelayMsDefault
     this.environment = open<Buffer, string>({ path: directory, mapSize: mapBytes, maxReaders: 64, ...codec })
     const table = (name: string): Database<Buffer, string> => this.environment.openDB<Buffer, string>({ name, ...codec })
     this.rows = table('rows')
@@ -181,7 +183,7 @@ export class LmdbVersionStore implements VersionStore {
       if (!isUrgent) return
       this.flushTimer.cancel()
     }
-    this.flushTimer = this.clock.after(isUrgent ? 0 : flushDelayMs, () => {
+    this.flushTimer = this.clock.after(isUrgent ? 0 : this.flushDelayMs, () => {
       this.flushTimer = undefined
       void this.flush()
     })
@@ -212,10 +214,9 @@ export class LmdbVersionStore implements VersionStore {
     const { writes, completed } = this.tail.take(sliceMax)
     const after = [...this.stored]
     for (const { partition, sequence, tau } of completed) after[partition] = { sequence, tau }
-    const arena = new Arena()
     await this.environment.batch(() => {
-      const placed = new Map<Key, Buffer>()
-      for (const write of writes) this.place(write, placed, arena)
+      const slice = new Slice(this.rows, this.history)
+      for (const write of writes) slice.place(write)
       if (completed.length > 0) this.meta.put('positions', this.positionBytes(after))
     })
     this.environment.resetReadTxn()
@@ -233,41 +234,6 @@ export class LmdbVersionStore implements VersionStore {
     )
   }
 
-  /** One version in its place: the newest under the key itself, what it supersedes into history. `placed` is what this slice has put. */
-  private place({ write: { key, postImage }, tau }: PendingWrite, placed: Map<Key, Buffer>, arena: Arena): void {
-    const before = placed.get(key) ?? this.rows.getBinaryFast(key)
-    const beforeTau = before === undefined ? tauZero : tauOf(before)
-    if (before !== undefined && beforeTau > tau) {
-      this.placeBelow(key, tau, postImage, beforeTau, arena)
-      return
-    }
-    if (before !== undefined && beforeTau < tau) {
-      this.history.put(historyKey(tau, key), arena.copy(before, postImage === undefined ? beforeTombstone : 0))
-    }
-    const version = arena.version(tau, postImage)
-    this.rows.put(key, version)
-    placed.set(key, version)
-  }
-
-  /** A version that arrives after a newer one of its key, from another journal. */
-  private placeBelow(key: Key, tau: Tau, postImage: Uint8Array | undefined, newer: Tau, arena: Arena): void {
-    let above = newer
-    for (;;) {
-      const bytes = this.history.getBinaryFast(historyKey(above, key))
-      const found = bytes === undefined ? undefined : tauOf(bytes)
-      if (bytes !== undefined && found !== undefined && found > tau) {
-        above = found
-        continue
-      }
-      if (bytes !== undefined && found !== undefined && found < tau) {
-        this.history.put(historyKey(tau, key), arena.copy(bytes, postImage === undefined ? beforeTombstone : 0))
-      }
-      const flags = bytes === undefined ? 0 : (bytes[0] as number) & beforeTombstone
-      this.history.put(historyKey(above, key), arena.copy(arena.version(tau, postImage), flags))
-      return
-    }
-  }
-
   async vacuum(horizon: Tau): Promise<boolean> {
     this.versionHorizon = tauMax(this.versionHorizon, horizon)
     return this.alone(() => this.vacuumSlice(this.versionHorizon))
@@ -277,7 +243,7 @@ export class LmdbVersionStore implements VersionStore {
     const due: string[] = []
     const gone: string[] = []
     const end = historyKey(tau(horizon + 1), '' as Key)
-    for (const { key, value } of this.history.getRange({ end, limit: sliceMax })) {
+    for (const { key, value } of this.history.getRange({ start: '\0', end, limit: sliceMax })) {
       due.push(key)
       if (((value[0] as number) & beforeTombstone) !== 0) gone.push(key)
     }
@@ -360,6 +326,65 @@ export class LmdbVersionStore implements VersionStore {
     }
     this.stored = [...this.positions]
     this.syncedPositions = [...this.positions]
+  }
+}
+
+/** One transaction's writes. LMDB's reads do not see them yet, so the slice remembers what it has put. */
+class Slice {
+  private readonly rows: Database<Buffer, string>
+  private readonly history: Database<Buffer, string>
+  private readonly newest = new Map<Key, Buffer>()
+  private readonly older = new Map<string, Buffer>()
+  private readonly arena = new Arena()
+
+  constructor(rows: Database<Buffer, string>, history: Database<Buffer, string>) {
+    this.rows = rows
+    this.history = history
+  }
+
+  /** One version in its place: the newest under the key itself, what it supersedes into history. */
+  place({ write: { key, postImage }, tau }: PendingWrite): void {
+    const before = this.newest.get(key) ?? this.rows.getBinaryFast(key)
+    const beforeTau = before === undefined ? tauZero : tauOf(before)
+    if (before !== undefined && beforeTau > tau) {
+      this.placeBelow(key, this.arena.version(tau, postImage), beforeTau)
+      return
+    }
+    if (before !== undefined && beforeTau < tau) this.supersede(key, before, tau, postImage === undefined)
+    const version = this.arena.version(tau, postImage)
+    this.rows.put(key, version)
+    this.newest.set(key, version)
+  }
+
+  /** A version that arrives after a newer one of its key, from another journal: down the chain to where its tau belongs. */
+  private placeBelow(key: Key, version: Buffer, newer: Tau): void {
+    const at = tauOf(version)
+    let above = newer
+    for (;;) {
+      const name = historyKey(above, key)
+      const found = this.older.get(name) ?? this.history.getBinaryFast(name)
+      const foundTau = found === undefined ? undefined : tauOf(found)
+      if (foundTau !== undefined && foundTau > at) {
+        above = foundTau
+        continue
+      }
+      const aboveIsTombstone = found !== undefined && ((found[0] as number) & beforeTombstone) !== 0
+      if (found !== undefined && foundTau !== undefined && foundTau < at) this.supersede(key, found, at, isDeleted(version))
+      this.supersede(key, version, above, aboveIsTombstone || this.isTombstoneAt(key, above))
+      return
+    }
+  }
+
+  private isTombstoneAt(key: Key, at: Tau): boolean {
+    const newest = this.newest.get(key) ?? this.rows.getBinaryFast(key)
+    return newest !== undefined && tauOf(newest) === at && isDeleted(newest)
+  }
+
+  private supersede(key: Key, version: Uint8Array, by: Tau, byTombstone: boolean): void {
+    const name = historyKey(by, key)
+    const copy = this.arena.copy(version, byTombstone ? beforeTombstone : 0)
+    this.history.put(name, copy)
+    this.older.set(name, copy)
   }
 }
 

@@ -3,7 +3,7 @@ import type { Clock, Files } from '../../bus/world.ts'
 import { assert } from '../../protocol/assert.ts'
 import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
 import type { Partition, Sequence } from '../../protocol/ids.ts'
-import { droppedStorageId, type Key, type KeyRange, prefixRange, storagePrefix } from '../../protocol/key.ts'
+import { droppedStorageId, droppedStorageKey, type Key, type KeyRange, prefixRange, storagePrefix } from '../../protocol/key.ts'
 import type { GetAnswer, PostImages, Write } from '../../protocol/messages.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import { everything } from '../topology.ts'
@@ -127,7 +127,10 @@ export class MemoryVersionStore implements VersionStore {
       this.bytes -= key.length + 64 + (this.rows.get(key)?.postImage?.length ?? 0)
       this.rows.delete(key)
     }
-    if (keys.length < budget) this.dropped.splice(due, 1)
+    if (keys.length < budget) {
+      this.dropped.splice(due, 1)
+      this.rows.delete(droppedStorageKey(id))
+    }
     return this.dropped.length > 0
   }
 
