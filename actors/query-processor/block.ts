@@ -104,7 +104,15 @@ export class Block {
     this.modes = { ...this.defaults(), ...modes }
   }
 
+  private defaultsMade: { readonly version: number; readonly modes: Modes } | undefined
+
   private defaults(): Modes {
+    const { version } = this.needs.settings
+    if (this.defaultsMade?.version !== version) this.defaultsMade = { version, modes: this.readDefaults() }
+    return this.defaultsMade.modes
+  }
+
+  private readDefaults(): Modes {
     const { settings } = this.needs
     return {
       isolation: settings.value('default_transaction_isolation') as string,

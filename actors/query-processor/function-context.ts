@@ -9,25 +9,29 @@ import type { FunctionContext } from './sql/functions/registry.ts'
 /** What the functions of one statement know of their session. */
 export class StatementContext implements FunctionContext {
   readonly catalog: Catalog
-  readonly settings: InputSettings
   readonly transactionTime: bigint
   readonly statementTime: bigint
   readonly backendId: number
   readonly user: string
   readonly database: string
-  readonly searchPath: readonly string[]
   private readonly session: Session
 
   constructor(session: Session, catalog: Catalog) {
     this.session = session
     this.catalog = catalog
-    this.settings = session.inputSettings()
     this.transactionTime = session.transactionTime
     this.statementTime = session.statementTime
     this.backendId = session.backendId
     this.user = session.user
     this.database = session.database
-    this.searchPath = session.searchPath(catalog)
+  }
+
+  get settings(): InputSettings {
+    return this.session.inputSettings()
+  }
+
+  get searchPath(): readonly string[] {
+    return this.session.searchPath(this.catalog)
   }
 
   clockTime(): bigint {

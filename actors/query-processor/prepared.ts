@@ -52,6 +52,12 @@ export class PreparedStatement {
     return this.planned?.bound.columns
   }
 
+  /** The plan there is, if it still holds. */
+  known(catalogVersion: string, environment: string): Planned | undefined {
+    const { planned } = this
+    return planned?.catalogVersion === catalogVersion && planned.environment === environment ? planned : undefined
+  }
+
   /** The plan for this catalog and environment: the one there is, or a new one. Throws the binder's errors. */
   plan(cache: PlanCache, scope: PlanScope, environment: string, canChangeColumns: boolean): Planned {
     const known = this.planned

@@ -57,6 +57,10 @@ export class Session implements QuerySession {
   private readonly start: SessionStart
   private readonly templates: Templates
   private readonly reported = new Map<string, string>()
+  private reportedVersion = 0
+  private pathMade: { readonly version: number; readonly catalog: Catalog; readonly names: readonly string[] } | undefined
+  private inputMade: InputSettings | undefined
+  private inputOf: object | undefined
   private transactionId: TransactionId | undefined
   /** An error of the extended protocol: everything up to Sync is skipped. */
   private skipping = false
@@ -110,7 +114,12 @@ export class Session implements QuerySession {
   }
 
   inputSettings(): InputSettings {
-    return { ...this.environment().input, now: this.transactionTime }
+    const { input } = this.environment()
+    const made = this.inputMade
+    if (made !== undefined && made.now === this.transactionTime && this.inputOf === input) return made
+    this.inputOf = input
+    this.inputMade = { ...input, now: this.transactionTime }
+    return this.inputMade
   }
 
   /** Everything but the catalog that binding depends on, as a text. */
@@ -126,6 +135,14 @@ export class Session implements QuerySession {
 
   /** The schemas of the search path that exist. */
   searchPath(catalog: Catalog): readonly string[] {
+    const { version } = this.settings
+    if (this.pathMade?.version !== version || this.pathMade.catalog !== catalog) {
+      this.pathMade = { version, catalog, names: this.existingSchemas(catalog) }
+    }
+    return this.pathMade.names
+  }
+
+  private existingSchemas(catalog: Catalog): readonly string[] {
     const names: string[] = []
     for (const name of this.settings.searchPath()) {
       const schema = name === '$user' ? this.user : name
@@ -195,6 +212,7 @@ export class Session implements QuerySession {
     this.executions = 0
     for (const portal of this.portals.values()) portal.close()
     this.portals.clear()
+    if (this.afterCommit.length === 0) return
     const work = this.afterCommit.splice(0)
     if (committed) for (const step of work) step()
   }
@@ -214,7 +232,7 @@ export class Session implements QuerySession {
 
   private *simple(sql: string): Task<void> {
     try {
-      this.interrupts.start(this.settings.number('statement_timeout'))
+      this.interrupts.start(this.settings.timeouts.statement)
       const template =
         this.settings.isOn('taudb.plan_cache') && this.block.state !== 'failed' ? this.templates.of(sql) : undefined
       const done = template !== undefined && (yield* this.templated(template))
@@ -343,7 +361,7 @@ export class Session implements QuerySession {
   private *guarded(task: () => Task<void>): Task<void> {
     try {
       this.flush()
-      if (!this.interrupts.isActive) this.interrupts.start(this.settings.number('statement_timeout'))
+      if (!this.interrupts.isActive) this.interrupts.start(this.settings.timeouts.statement)
       yield* task()
     } catch (error) {
       this.failed(error)
@@ -396,6 +414,8 @@ export class Session implements QuerySession {
 
   planFor(statement: PreparedStatement, catalog: Catalog, canChangeColumns: boolean) {
     const { text } = this.environment()
+    const known = statement.known(catalog.version, text)
+    if (known !== undefined) return known
     return statement.plan(
       this.runtime.plans,
       {
@@ -430,7 +450,7 @@ export class Session implements QuerySession {
     const statement = this.statement(statementName)
     this.checkState(statement)
     if (statement !== emptyStatement) this.startMessage()
-    if (name !== '' && this.portals.has(name)) throw new SqlError('42P03', `portal "${name}" already exists`)
+    if (name !== '' && this.portals.has(name)) throw new SqlError('42P03', `cursor "${name}" already exists`)
     // A catalog that has changed since Parse may give parameters other types only together with another meaning: the plan is made anew.
     if (statement.isPlannable) {
       yield* this.beginStatement()
@@ -624,19 +644,26 @@ export class Session implements QuerySession {
   private ready(): void {
     this.interrupts.stop()
     this.running = false
-    for (const [name, value] of this.settings.reported()) {
-      if (this.reported.get(name) === value) continue
-      this.reported.set(name, value)
-      this.output.parameterStatus(name, value)
-    }
+    this.reportChanges()
     const { status } = this.block
     this.output.readyForQuery(status)
     this.startIdleTimer(status !== 'I')
   }
 
+  private reportChanges(): void {
+    if (this.reportedVersion === this.settings.version) return
+    this.reportedVersion = this.settings.version
+    for (const [name, value] of this.settings.reported()) {
+      if (this.reported.get(name) === value) continue
+      this.reported.set(name, value)
+      this.output.parameterStatus(name, value)
+    }
+  }
+
   private startIdleTimer(inTransaction: boolean): void {
-    const timeoutMs = this.settings.number(inTransaction ? 'idle_in_transaction_session_timeout' : 'idle_session_timeout')
-    if (timeoutMs <= 0 || this.closed) return
+    if (this.closed) return
+    const timeoutMs = inTransaction ? this.settings.timeouts.idleInTransaction : this.settings.timeouts.idle
+    if (timeoutMs <= 0) return
     const error = inTransaction
       ? new SqlError('25P03', 'terminating connection due to idle-in-transaction timeout', { severity: 'FATAL' })
       : new SqlError('57P05', 'terminating connection due to idle-session timeout', { severity: 'FATAL' })

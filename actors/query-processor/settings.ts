@@ -54,6 +54,9 @@ export class Settings {
   private local: Values = new Map()
   /** Grows with every change: caches built over the settings compare it. */
   version = 0
+  private timeoutsMade:
+    | { readonly version: number; readonly statement: number; readonly idleInTransaction: number; readonly idle: number }
+    | undefined
   /** The running transaction's modes; they belong to the block and are only looked up and set here. */
   transaction: TransactionModeSettings | undefined
 
@@ -102,6 +105,19 @@ export class Settings {
 
   number(name: string): number {
     return Number(this.value(name))
+  }
+
+  /** Milliseconds; asked with every message, so it is computed when the settings change. */
+  get timeouts(): { readonly statement: number; readonly idleInTransaction: number; readonly idle: number } {
+    if (this.timeoutsMade?.version !== this.version) {
+      this.timeoutsMade = {
+        version: this.version,
+        statement: this.number('statement_timeout'),
+        idleInTransaction: this.number('idle_in_transaction_session_timeout'),
+        idle: this.number('idle_session_timeout'),
+      }
+    }
+    return this.timeoutsMade
   }
 
   /** The parameter's own spelling. */

@@ -1,6 +1,7 @@
 import type { Circle, Snapshot } from '../../../actors/query-processor/circle.ts'
 import { scan } from '../../../actors/storage/scan.ts'
 import { MemoryVersionStore } from '../../../actors/storage/version-store-memory.ts'
+import type { MaybePromise } from '../../../bus/bus.ts'
 import { EmbeddedBus } from '../../../bus/embedded.ts'
 import { realWorld } from '../../../bus/real-world.ts'
 import { epoch, partition, sequence, type TransactionId } from '../../../protocol/ids.ts'
@@ -56,7 +57,7 @@ export class MemoryCircle implements Circle {
     return scan(this.store, request)
   }
 
-  commit(request: CommitRequest): CommitAnswer {
+  commit(request: CommitRequest): MaybePromise<CommitAnswer> {
     const before = this.beforeCommit
     this.beforeCommit = undefined
     before?.()
@@ -73,14 +74,15 @@ export class MemoryCircle implements Circle {
       entries.push({ mode, tau: tauCommit })
       this.window.set(key, entries)
     }
-    void this.store.apply({
+    const applied = this.store.apply({
       partition: partition(0),
       sequence: sequence(++this.sequence),
       tau: tauCommit,
       writes: request.writes,
       traceparents: [],
     })
-    return { clock: 0, verdict: { kind: 'commit', tauCommit } }
+    const answer: CommitAnswer = { clock: 0, verdict: { kind: 'commit', tauCommit } }
+    return applied instanceof Promise ? applied.then(() => answer) : answer
   }
 
   outcome(): Outcome {
