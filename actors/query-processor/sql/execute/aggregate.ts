@@ -2,8 +2,9 @@ import type { Value } from '../../../../protocol/values/value.ts'
 import type { AggregateFunction, FunctionContext } from '../functions/registry.ts'
 import type { Layout, Slot } from '../plan/node.ts'
 import { batchRows, type Frame, type Opener, pause, type Row, rowBytes, Turns } from './frame.ts'
+import { Holding } from './holding.ts'
 import { type HashKey, rowHashKey } from './kernels.ts'
-import { Partitions } from './partitions.ts'
+import { Partitions, partitionDepthMax } from './partitions.ts'
 import { type Stream, Suspension } from './run.ts'
 import type { RowCompare } from './sort.ts'
 
@@ -104,8 +105,7 @@ function finished(keys: readonly number[], { row, accumulators }: Group, frame: 
 
 function* plain(source: Stream, calls: readonly AggregatePart[], frame: Frame): Stream {
   const accumulators = calls.map((call) => new Accumulator(call))
-  const { memory } = frame.run
-  let bytes = 0
+  const holding = new Holding(frame.run.memory)
   const turns = new Turns(frame.run)
   try {
     for (const item of source) {
@@ -117,15 +117,14 @@ function* plain(source: Stream, calls: readonly AggregatePart[], frame: Frame): 
         for (const accumulator of accumulators) {
           const held = accumulator.add(row, frame.context)
           if (held === 0) continue
-          memory.take(held)
-          bytes += held
+          holding.take(held)
         }
       }
       if (turns.due(item.length)) yield pause
     }
     yield [finished([], { row: [], accumulators }, frame)]
   } finally {
-    memory.give(bytes)
+    holding.release()
   }
 }
 
@@ -163,9 +162,8 @@ function* sorted(source: Stream, { keys, calls }: AggregateParts, hash: HashRow,
 /** Groups beyond the budget go to files by key, each file then a smaller aggregation of its own. */
 function* hashed(source: Stream, parts: AggregateParts, hash: HashRow, depth: number, frame: Frame): Stream {
   const { keys, calls, layout } = parts
-  const { memory } = frame.run
+  const holding = new Holding(frame.run.memory)
   const groups = new Map<HashKey | null, Group>()
-  let bytes = 0
   let spilled: Partitions | undefined
   const turns = new Turns(frame.run)
   try {
@@ -179,34 +177,31 @@ function* hashed(source: Stream, parts: AggregateParts, hash: HashRow, depth: nu
         let group = groups.get(key)
         if (group === undefined) {
           const size = rowBytes(row) + 96 + calls.length * 120
-          if (spilled !== undefined || memory.bytesUsed + size > memory.bytesMax) {
+          if (spilled !== undefined || (depth < partitionDepthMax && !holding.fits(size))) {
             spilled ??= new Partitions(frame.run, layout, depth, 'An aggregation')
             spilled.add(row, key)
             continue
           }
-          memory.take(size)
-          bytes += size
+          holding.take(size)
           group = { row, accumulators: calls.map((call) => new Accumulator(call)) }
           groups.set(key, group)
         }
         for (const accumulator of group.accumulators) {
           const held = accumulator.add(row, frame.context)
           if (held === 0) continue
-          memory.take(held)
-          bytes += held
+          holding.take(held)
         }
       }
       if (turns.due(item.length)) yield pause
     }
     yield* emit(groups, keys, frame)
     groups.clear()
-    memory.give(bytes)
-    bytes = 0
+    holding.release()
     for (const part of spilled?.parts ?? []) {
       if (part.rows > 0) yield* hashed(part.read(), parts, hash, depth + 1, frame)
     }
   } finally {
-    memory.give(bytes)
+    holding.release()
     spilled?.release()
   }
 }
@@ -232,9 +227,8 @@ export function distinctRows(input: Opener, slots: readonly number[], layout: La
 }
 
 function* distinct(source: Stream, slots: readonly number[], layout: Layout, hash: HashRow, depth: number, frame: Frame): Stream {
-  const { memory } = frame.run
+  const holding = new Holding(frame.run.memory)
   const seen = new Set<HashKey | null>()
-  let bytes = 0
   let spilled: Partitions | undefined
   const turns = new Turns(frame.run)
   try {
@@ -248,13 +242,12 @@ function* distinct(source: Stream, slots: readonly number[], layout: Layout, has
         const key = hash(row, slots)
         if (seen.has(key)) continue
         const size = 64 + (typeof key === 'string' ? key.length : 8)
-        if (spilled !== undefined || memory.bytesUsed + size > memory.bytesMax) {
+        if (spilled !== undefined || (depth < partitionDepthMax && !holding.fits(size))) {
           spilled ??= new Partitions(frame.run, layout, depth, 'DISTINCT')
           spilled.add(row, key)
           continue
         }
-        memory.take(size)
-        bytes += size
+        holding.take(size)
         seen.add(key)
         batch.push(row)
       }
@@ -262,13 +255,12 @@ function* distinct(source: Stream, slots: readonly number[], layout: Layout, has
       if (turns.due(item.length)) yield pause
     }
     seen.clear()
-    memory.give(bytes)
-    bytes = 0
+    holding.release()
     for (const part of spilled?.parts ?? []) {
       if (part.rows > 0) yield* distinct(part.read(), slots, layout, hash, depth + 1, frame)
     }
   } finally {
-    memory.give(bytes)
+    holding.release()
     spilled?.release()
   }
 }

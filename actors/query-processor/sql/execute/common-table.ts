@@ -1,6 +1,7 @@
 import { assert } from '../../../../protocol/assert.ts'
 import type { Layout } from '../plan/node.ts'
 import { type CommonTableState, type Frame, type Opener, pause, type Row, Turns } from './frame.ts'
+import { Holding } from './holding.ts'
 import { type HashKey, rowHashKey } from './kernels.ts'
 import { RowStore } from './row-store.ts'
 import { type Stream, Suspension } from './run.ts'
@@ -89,17 +90,15 @@ export function recursiveUnion({ layout, start, step, distinct }: RecursiveParts
   const slots = layout.map((_, i) => i)
   const hash = distinct ? rowHashKey(layout.map((slot) => slot.type)) : undefined
   return function* (frame, state): Stream {
-    const { memory } = frame.run
+    const holding = new Holding(frame.run.memory)
     const seen = new Set<HashKey | null>()
-    let bytes = 0
     const fresh = (rows: readonly Row[]): readonly Row[] => {
       if (hash === undefined) return rows
       return rows.filter((row) => {
         const key = hash(row, slots)
         if (seen.has(key)) return false
         const size = 64 + (typeof key === 'string' ? key.length : 8)
-        memory.take(size)
-        bytes += size
+        holding.take(size)
         seen.add(key)
         return true
       })
@@ -128,7 +127,7 @@ export function recursiveUnion({ layout, start, step, distinct }: RecursiveParts
         if (turns.due(16)) yield pause
       }
     } finally {
-      memory.give(bytes)
+      holding.release()
       next?.clear()
       state.working?.clear()
       state.working = undefined

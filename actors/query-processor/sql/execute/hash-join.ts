@@ -2,9 +2,10 @@ import type { Value } from '../../../../protocol/values/value.ts'
 import type { TypeRef } from '../catalog/schema.ts'
 import type { JoinKind, Layout } from '../plan/node.ts'
 import { batchRows, type Evaluate, type Frame, type Opener, pause, type Row, rowBytes, Turns } from './frame.ts'
+import { Holding } from './holding.ts'
 import { type HashKey, typeHashKey } from './kernels.ts'
 import { joined, nulls } from './nested-loop.ts'
-import { Partitions } from './partitions.ts'
+import { Partitions, partitionDepthMax } from './partitions.ts'
 import { type Stream, Suspension } from './run.ts'
 
 export interface HashJoinParts {
@@ -55,18 +56,16 @@ export function hashJoin(parts: HashJoinParts): Opener {
 }
 
 function* join(parts: HashJoinParts, left: Stream, right: Stream, side: RightSide, depth: number, frame: Frame): Stream {
-  const { memory } = frame.run
+  const holding = new Holding(frame.run.memory)
   const keepsRight = parts.join === 'right' || parts.join === 'full'
   let table = new Map<HashKey, Row[]>()
   /** Right rows that equal nothing but must come out (right, full). */
   let keyless: Row[] = []
-  let bytes = 0
   let partitions: Partitions | undefined
   let probes: Partitions | undefined
   const turns = new Turns(frame.run)
   const give = (): void => {
-    memory.give(bytes)
-    bytes = 0
+    holding.release()
   }
   try {
     for (const item of right) {
@@ -86,7 +85,7 @@ function* join(parts: HashJoinParts, left: Stream, right: Stream, side: RightSid
           continue
         }
         const size = rowBytes(row) + 48
-        if (memory.bytesUsed + size > memory.bytesMax) {
+        if (depth < partitionDepthMax && !holding.fits(size)) {
           partitions = new Partitions(frame.run, parts.rightLayout, depth, 'A hash join')
           for (const [known, rows] of table) for (const kept of rows) partitions.add(kept, known)
           for (const kept of keyless) partitions.add(kept, null)
@@ -96,8 +95,7 @@ function* join(parts: HashJoinParts, left: Stream, right: Stream, side: RightSid
           give()
           continue
         }
-        memory.take(size)
-        bytes += size
+        holding.take(size)
         if (key === undefined) {
           keyless.push(row)
           continue

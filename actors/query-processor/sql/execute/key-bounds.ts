@@ -32,7 +32,7 @@ export function compileBounds(scan: TableScan, compile: (expr: Expr) => Evaluate
   if (bounds === undefined) return { ranges: () => [{ start: prefix, end: prefixEnd(prefix) }] }
   const columns = scan.keyColumns.map((order) => ({ oid: scan.table.columns[order.attnum - 1]!.type.oid, order }))
   const encode = scan.index === undefined ? encodeRowColumn : encodeEntryColumn
-  const parts = bounds.parts.map((part, i) => compilePart(part, (columns[i] as Column).oid, compile))
+  const parts = bounds.parts.map((part, i) => compilePart(part, (columns[i] as Column).oid, scan.index !== undefined, compile))
   const { span } = bounds
   const spanColumn = columns[bounds.parts.length]
   const lower = span?.lower && compile(span.lower.value)
@@ -118,7 +118,7 @@ function sortedDisjoint(ranges: KeyRange[]): KeyRange[] {
   return ranges.filter((range, i) => i === 0 || range.start !== (ranges[i - 1] as KeyRange).start)
 }
 
-function compilePart(part: KeyPart, oid: Oid, compile: (expr: Expr) => Evaluate): ValueList {
+function compilePart(part: KeyPart, oid: Oid, nullable: boolean, compile: (expr: Expr) => Evaluate): ValueList {
   switch (part.kind) {
     case 'equal': {
       const value = compile(part.value)
@@ -136,7 +136,8 @@ function compilePart(part: KeyPart, oid: Oid, compile: (expr: Expr) => Evaluate)
       }
     }
     default:
-      return () => [null]
+      // No column of a primary key is NULL.
+      return () => (nullable ? [null] : [])
   }
 }
 

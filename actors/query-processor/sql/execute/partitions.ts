@@ -1,4 +1,3 @@
-import { outOfMemory } from '../../../../protocol/errors.ts'
 import type { Layout } from '../plan/node.ts'
 import type { Row } from './frame.ts'
 import type { HashKey } from './kernels.ts'
@@ -6,8 +5,8 @@ import type { Run } from './run.ts'
 import { SpilledRows } from './spill-rows.ts'
 
 export const partitionCount = 16
-/** Each level divides by `partitionCount`: what does not fit after these is one key's rows. */
-export const partitionDepthMax = 6
+/** Each level divides by `partitionCount`: what does not fit after these is one key's rows, held in memory or refused. */
+export const partitionDepthMax = 4
 
 /** FNV-1a over the key's text; every depth mixes differently, or one level's partition would be one partition of the next. */
 export function partitionOf(key: HashKey | null, depth: number): number {
@@ -24,7 +23,6 @@ export class Partitions {
   private readonly depth: number
 
   constructor(run: Run, layout: Layout, depth: number, what: string) {
-    if (depth >= partitionDepthMax) throw outOfMemory(`${what} has too many rows of one key.`)
     this.depth = depth
     this.parts = Array.from({ length: partitionCount }, () => new SpilledRows(run, layout, what))
   }

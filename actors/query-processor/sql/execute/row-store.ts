@@ -1,5 +1,6 @@
 import type { Layout } from '../plan/node.ts'
 import { batchRows, type Row, rowBytes } from './frame.ts'
+import { Holding } from './holding.ts'
 import type { Run } from './run.ts'
 import { SpilledRows } from './spill-rows.ts'
 
@@ -9,13 +10,14 @@ export class RowStore {
   private readonly layout: Layout
   private readonly what: string
   private rows: Row[] = []
-  private bytes = 0
+  private readonly holding: Holding
   private spilled: SpilledRows | undefined
 
   constructor(run: Run, layout: Layout, what: string) {
     this.run = run
     this.layout = layout
     this.what = what
+    this.holding = new Holding(run.memory)
   }
 
   get length(): number {
@@ -25,10 +27,8 @@ export class RowStore {
   add(row: Row): void {
     if (this.spilled === undefined) {
       const bytes = rowBytes(row)
-      const { memory } = this.run
-      if (memory.bytesUsed + bytes <= memory.bytesMax) {
-        memory.take(bytes)
-        this.bytes += bytes
+      if (this.holding.fits(bytes)) {
+        this.holding.take(bytes)
         this.rows.push(row)
         return
       }
@@ -57,8 +57,7 @@ export class RowStore {
   }
 
   clear(): void {
-    this.run.memory.give(this.bytes)
-    this.bytes = 0
+    this.holding.release()
     this.rows = []
     this.spilled?.release()
     this.spilled = undefined

@@ -1,5 +1,6 @@
 import type { Layout, SetOperation, Slot } from '../plan/node.ts'
 import { type Frame, type Opener, pause, type Row, Turns } from './frame.ts'
+import { Holding } from './holding.ts'
 import { type HashKey, rowHashKey } from './kernels.ts'
 import { Partitions } from './partitions.ts'
 import { type Stream, Suspension } from './run.ts'
@@ -19,9 +20,8 @@ interface Parts {
 }
 
 function* combine(parts: Parts, left: Stream, right: Stream, depth: number, frame: Frame): Stream {
-  const { memory } = frame.run
+  const holding = new Holding(frame.run.memory)
   const counts = new Map<HashKey | null, number>()
-  let bytes = 0
   let spilled: { readonly lefts: Partitions; readonly rights: Partitions } | undefined
   const turns = new Turns(frame.run)
   try {
@@ -38,9 +38,8 @@ function* combine(parts: Parts, left: Stream, right: Stream, depth: number, fram
           continue
         }
         const size = 72 + (typeof key === 'string' ? key.length : 8)
-        if (spilled === undefined && memory.bytesUsed + size <= memory.bytesMax) {
-          memory.take(size)
-          bytes += size
+        if (spilled === undefined && holding.fits(size)) {
+          holding.take(size)
           counts.set(key, 1)
           continue
         }
@@ -66,15 +65,14 @@ function* combine(parts: Parts, left: Stream, right: Stream, depth: number, fram
       for (const row of item) lefts.add(row, parts.key(row))
       if (turns.due(item.length)) yield pause
     }
-    memory.give(bytes)
-    bytes = 0
+    holding.release()
     for (let i = 0; i < lefts.parts.length; i++) {
       const known = new Map<HashKey | null, number>()
       for (const [key, count] of counts) if (lefts.partitionOf(key) === i) known.set(key, count)
       yield* combineKnown(parts, lefts.parts[i]!.read(), rights.parts[i]!.read(), known, frame)
     }
   } finally {
-    memory.give(bytes)
+    holding.release()
     spilled?.lefts.release()
     spilled?.rights.release()
   }
@@ -82,8 +80,7 @@ function* combine(parts: Parts, left: Stream, right: Stream, depth: number, fram
 
 /** One partition, with what had been counted of it before. */
 function* combineKnown(parts: Parts, left: Stream, right: Stream, counts: Map<HashKey | null, number>, frame: Frame): Stream {
-  const { memory } = frame.run
-  let bytes = 0
+  const holding = new Holding(frame.run.memory)
   const turns = new Turns(frame.run)
   try {
     for (const item of right) {
@@ -97,23 +94,21 @@ function* combineKnown(parts: Parts, left: Stream, right: Stream, counts: Map<Ha
         counts.set(key, (count ?? 0) + 1)
         if (count !== undefined) continue
         const size = 72 + (typeof key === 'string' ? key.length : 8)
-        memory.take(size)
-        bytes += size
+        holding.take(size)
       }
       if (turns.due(item.length)) yield pause
     }
     yield* pass(parts, left, counts, frame)
   } finally {
-    memory.give(bytes)
+    holding.release()
   }
 }
 
 function* pass({ node, key }: Parts, left: Stream, counts: Map<HashKey | null, number>, frame: Frame): Stream {
   const { operation, all } = node
-  const { memory } = frame.run
+  const holding = new Holding(frame.run.memory)
   const emitted = new Set<HashKey | null>()
   const turns = new Turns(frame.run)
-  let bytes = 0
   try {
     for (const item of left) {
       if (item instanceof Suspension) {
@@ -131,8 +126,7 @@ function* pass({ node, key }: Parts, left: Stream, counts: Map<HashKey | null, n
         }
         if (count > 0 !== (operation === 'intersect') || emitted.has(k)) continue
         const size = 64 + (typeof k === 'string' ? k.length : 8)
-        memory.take(size)
-        bytes += size
+        holding.take(size)
         emitted.add(k)
         batch.push(row)
       }
@@ -140,7 +134,7 @@ function* pass({ node, key }: Parts, left: Stream, counts: Map<HashKey | null, n
       if (turns.due(item.length)) yield pause
     }
   } finally {
-    memory.give(bytes)
+    holding.release()
   }
 }
 

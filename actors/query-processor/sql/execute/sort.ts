@@ -1,7 +1,7 @@
-import { outOfMemory } from '../../../../protocol/errors.ts'
 import type { Value } from '../../../../protocol/values/value.ts'
 import type { Layout, Slot, SortSlot } from '../plan/node.ts'
 import { batchRows, type Evaluate, type Frame, type Opener, pause, type Row, rowBytes, Turns } from './frame.ts'
+import { Holding } from './holding.ts'
 import { typeCompare } from './kernels.ts'
 import { type Batch, type Stream, Suspension } from './run.ts'
 import { rowsWanted } from './scan.ts'
@@ -83,10 +83,9 @@ function* topRows(source: Stream, wanted: number, { compare }: SortParts, frame:
 /** In memory while the budget lasts; then sorted runs in files, merged. */
 function* allRows(source: Stream, { compare, layout }: SortParts, frame: Frame): Stream {
   const { run } = frame
-  const { memory } = run
+  const holding = new Holding(run.memory)
   const runs: SpilledRows[] = []
   let rows: Row[] = []
-  let bytes = 0
   try {
     for (const item of source) {
       if (item instanceof Suspension) {
@@ -95,15 +94,12 @@ function* allRows(source: Stream, { compare, layout }: SortParts, frame: Frame):
       }
       for (const row of item) {
         const size = rowBytes(row)
-        if (memory.bytesUsed + size > memory.bytesMax) {
-          if (rows.length === 0) throw outOfMemory(`A row of a sort needs more than ${memory.bytesMax} bytes.`)
+        if (rows.length > 0 && !holding.fits(size)) {
           runs.push(yield* spillRun(yield* sorted(rows, compare, frame), layout, frame))
-          memory.give(bytes)
-          bytes = 0
+          holding.release()
           rows = []
         }
-        memory.take(size)
-        bytes += size
+        holding.take(size)
         rows.push(row)
       }
     }
@@ -113,12 +109,11 @@ function* allRows(source: Stream, { compare, layout }: SortParts, frame: Frame):
       return
     }
     if (rows.length > 0) runs.push(yield* spillRun(rows, layout, frame))
-    memory.give(bytes)
-    bytes = 0
+    holding.release()
     rows = []
     yield* mergeAll(runs, compare, layout, frame)
   } finally {
-    memory.give(bytes)
+    holding.release()
     for (const run of runs) run.release()
   }
 }
