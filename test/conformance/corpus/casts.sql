@@ -1,0 +1,72 @@
+-- casts, implicit conversions, literals of other types
+select cast(1 as text), cast('1' as int), 1::text, int '5', text 'x', cast(null as int), '5'::int + 1;
+select cast(1 as nothing);
+select cast('x' as int);
+select 1::nothing.int;
+select int 'x';
+select date 'x';
+select '1' + 1, '1' || 1, 1 = '1', '2024-01-01' = date '2024-01-01', '5' < 10;
+select 'a' = 1;
+select '1.5' + 1;
+select 1 = true;
+select 1 = 'a'::text;
+select null = null, null + 1, null || 'a', null::text is null;
+select coalesce(null, 1), coalesce(null, 'a'), coalesce(1, 2.5), coalesce(null, null), coalesce(null::int, 5);
+select coalesce(1, 'a');
+select coalesce(1, true);
+select nullif(1, 1), nullif(1, 2), nullif('a', 'a'), nullif(null, 1), nullif(1, 1.0);
+select nullif(1, 'a');
+select case when true then 1 else 2.5 end, case 1 when 1 then 'one' end, case when false then 1 end, case null when null then 1 else 0 end;
+select case when 1 then 2 end;
+select case 1 when 'a' then 1 end;
+select case when true then 1 else 'a' end;
+select case when true then 1 else true end;
+select case 1 when 1 then 'x' when 1/0 then 'y' end;
+select greatest(1, 2.5, '3'), least('b', 'a'), greatest(null, 1), greatest(date '2024-01-01', '2025-01-01');
+select greatest(1, 'a');
+select (1, 2) = (1, 2), (1, 2) < (1, 3), (1, null) = (1, 2), (1, 2) <> (1, 2), row(1, 'a') is null, row(null, null) is null, row(1, null) is not null, (1, 2) in ((1, 2), (3, 4));
+select (1, 2) = (1, 2, 3);
+select (1, 'a') = (1, 2);
+select row(1, 'a', null), row(), (1, 2.5)::text;
+select 1 is null, null is null, null isnull, 1 notnull, 1 is not null;
+select 1 is true;
+select 'abc' is document;
+select not null is null, not (1 = 1) = false, 1 < 2 = true, 2 + 3 * 4, (2 + 3) * 4, - 2 ^ 2, 2 ^ 3 ^ 2, 10 - 4 - 3, 7 / 2 * 2.0, not true or true, 1 + 2 || 'a';
+select 1 < 2 < 3;
+select 1 = 2 = 3;
+select true < false = false;
+select 5 ! ;
+select 1 === 2;
+select 1 + ;
+select * ;
+select 1 2;
+select a from (select 1 as a) t where a = '1';
+select a from (select 1 as a) t where a = 'x';
+select '1'::int::text::numeric::float8::text;
+select 1::char, 12::char(1), true::char(3), 1.5::char(2);
+select 'f'::char::bool, '1'::text::int::bool;
+select 1::bool::text::bool, 5::int::bool::int;
+select 1.5::bool;
+select now()::int;
+select '{1}'::int[]::text::int[], array[1]::text;
+select interval '1'::text, '1'::interval, 1::interval;
+select 1::date;
+select '2024-01-01'::date::int;
+select x::int from (values ('1'), ('2')) as t(x) order by 1;
+select x::int from (values ('1'), ('zz')) as t(x);
+select pg_typeof(1 + 1.5), pg_typeof(1 / 2), pg_typeof(1::float4 + 1), pg_typeof(1::int2 + 1::int8), pg_typeof('a' || 1), pg_typeof(null || 'a'), pg_typeof(coalesce(1, 2.5)), pg_typeof(case when true then 1::int2 else 2::int8 end);
+select pg_typeof(x) from (values (1), (2.5)) as t(x);
+select pg_typeof(x) from (select 'a' as x union all select 'b') t limit 1;
+select 1 as "Upper Case", 2 as x, 3 "y", 4 as select, 5 as "quoted""quote";
+select 1 as int, 2 as table;
+select upper('a'), 1 + 1, 'x'::text, cast(1 as int8), (select 5), case when true then 1 end, array[1], coalesce(1, 2), row(1), exists (select 1), 1 is null, extract(year from date '2024-01-01'), current_date is null, nullif(1, 2), greatest(1, 2), 'a'::varchar(5), true, null;
+--: 5
+select $1 + 1, $1::text;
+--: 5 | a
+select $1::int, $2;
+--: 5
+select $2::int;
+--: 1 | 2
+select $1::int + $2::int + $3::int;
+--: x
+select $1 is null, pg_typeof($1);
