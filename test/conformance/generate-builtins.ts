@@ -66,9 +66,10 @@ async function main(connectionString: string): Promise<void> {
            from '^''?(.*?)''?(?:::[a-z ]+(?:\\[\\])?)?$') order by i)
          from generate_series(pronargs - pronargdefaults + 1, pronargs) i) end,
        nullif(case when l.lanname = 'sql' then proname else prosrc end, proname),
-       nullif(l.lanname, 'internal'), nullif(aggkind, 'n'), nullif(aggnumdirectargs, 0)
-     from pg_proc p join pg_language l on l.oid = prolang left join pg_aggregate g on aggfnoid = p.oid
-     where pronamespace = 11 and ${allSupported} and ${named} order by proname, p.oid`,
+       nullif(l.lanname, 'internal'), nullif(aggkind, 'n'), nullif(aggnumdirectargs, 0), nullif(nspname, 'pg_catalog')
+     from pg_proc p join pg_language l on l.oid = prolang join pg_namespace n on n.oid = pronamespace
+       left join pg_aggregate g on aggfnoid = p.oid
+     where (pronamespace = 11 or proname = '_pg_expandarray') and ${allSupported} and ${named} order by proname, p.oid`,
     [oids],
   )
   const refusedProcedures = await rows(

@@ -26,9 +26,6 @@ export function bindAggregate(
   if (exprs.length === 0 && !call.agg_star) {
     throw statement.error('42809', `${name}(*) must be used to call a parameterless aggregate function`, location)
   }
-  if (procedure.aggregateKind !== 'n') {
-    throw statement.error('42809', `WITHIN GROUP is required for ordered-set aggregate ${name}`, location)
-  }
   if (innerSet !== undefined) {
     throw statement.error(
       '0A000',

@@ -22,9 +22,10 @@ export interface CallShape {
 }
 
 /** FuncnameGetCandidates */
-export function functionCandidates(name: string, shape: CallShape): FunctionCandidate[] {
+export function functionCandidates(schema: string, name: string, shape: CallShape): FunctionCandidate[] {
   const found: FunctionCandidate[] = []
   for (const procedure of proceduresByName(name)) {
+    if (procedure.schema !== schema) continue
     const candidate = shape.argumentNames.length > 0 ? byNames(procedure, shape) : byPosition(procedure, shape)
     if (candidate === undefined) continue
     // Of two that would be called with the same types the one that takes them as they are.

@@ -11,6 +11,7 @@ import {
   selectCommonType,
   typeRef,
 } from './coerce.ts'
+import { evaluatedOnce } from './once.ts'
 import { callOperator, findOperator, makeAnyArray, makeOperator } from './operator.ts'
 import { type AExpr, locationIn, type Node, texts } from './parse-tree.ts'
 import { compareRows } from './row-comparison.ts'
@@ -112,16 +113,20 @@ function distinctPair(statement: Statement, node: AExpr, left: Expr, right: Expr
 /** NULLIF(a, b) is CASE WHEN a = b THEN NULL ELSE a END. */
 function bindNullIf(statement: Statement, node: AExpr, bindChild: (node: Node) => Expr): Expr {
   const location = locationIn(node)
-  const equality = makeOperator(statement, node.name, bindChild(node.lexpr!), bindChild(node.rexpr!), location)
-  if (equality.kind !== 'call' || equality.type.oid !== boolOid) {
-    throw statement.error('42804', 'NULLIF requires = operator to yield boolean', location)
-  }
-  const first = equality.arguments[0]!
-  const nothing: Expr = { kind: 'constant', type: first.type, value: null }
-  return statement.place(
-    { kind: 'case', type: first.type, branches: [caseBranch(equality, nothing)], otherwise: first },
-    statement.locationOf(equality),
-  )
+  const left = bindChild(node.lexpr!)
+  const right = bindChild(node.rexpr!)
+  return evaluatedOnce(statement, left, (value) => {
+    const equality = makeOperator(statement, node.name, value, right, location)
+    if (equality.kind !== 'call' || equality.type.oid !== boolOid) {
+      throw statement.error('42804', 'NULLIF requires = operator to yield boolean', location)
+    }
+    const first = equality.arguments[0]!
+    const nothing: Expr = { kind: 'constant', type: first.type, value: null }
+    return statement.place(
+      { kind: 'case', type: first.type, branches: [caseBranch(equality, nothing)], otherwise: first },
+      statement.locationOf(equality),
+    )
+  })
 }
 
 /** transformAExprIn: constants of one type become one list, everything else a chain of comparisons. */

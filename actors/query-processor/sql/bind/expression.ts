@@ -31,6 +31,7 @@ import { bindComparison } from './comparison.ts'
 import { bindConstant } from './constant.ts'
 import { bindCall } from './function-call.ts'
 import { resolveTypeName } from './names.ts'
+import { evaluatedOnce } from './once.ts'
 import { makeOperator, requireOrder } from './operator.ts'
 import { type CaseExpr, type CollateClause, locationIn, type Node, nodeKind, type TypeCast, texts } from './parse-tree.ts'
 import type { ExpressionPlace, QueryScope } from './scope.ts'
@@ -207,10 +208,15 @@ export function cannotCast(scope: QueryScope, expr: Expr, target: number, locati
 /** transformCaseExpr; the simple form compares with its argument in every branch. */
 function bindCase(scope: QueryScope, node: CaseExpr): Expr {
   const { statement } = scope
+  if (node.arg === undefined) return bindBranches(scope, node, undefined)
+  let argument = transform(scope, node.arg)
+  if (argument.type.oid === unknownOid) argument = coerceToCommonType(statement, argument, textOid, 'CASE')
+  return evaluatedOnce(statement, argument, (value) => bindBranches(scope, node, value))
+}
+
+function bindBranches(scope: QueryScope, node: CaseExpr, argument: Expr | undefined): Expr {
+  const { statement } = scope
   const setBefore = scope.lastSetReturning
-  let argument = node.arg === undefined ? undefined : transform(scope, node.arg)
-  if (argument?.type.oid === unknownOid) argument = coerceToCommonType(statement, argument, textOid, 'CASE')
-  const location = locationIn(node)
   const branches = node.args.map((arg) => {
     const when = arg.CaseWhen!
     let condition = transform(scope, when.expr)
@@ -224,16 +230,14 @@ function bindCase(scope: QueryScope, node: CaseExpr): Expr {
     node.defresult === undefined ? { kind: 'constant', type: typeRef(unknownOid), value: null } : transform(scope, node.defresult)
   // PostgreSQL looks at the ELSE first.
   const common = selectCommonType(statement, [otherwise, ...branches.map((branch) => branch.then)], 'CASE')
-  const otherwiseCoerced = coerceToCommonType(statement, otherwise, common, 'CASE/ELSE')
+  const last = coerceToCommonType(statement, otherwise, common, 'CASE/ELSE')
   const coerced = branches.map((branch) =>
     caseBranch(branch.when, coerceToCommonType(statement, branch.then, common, 'CASE/WHEN')),
   )
   refuseSets(scope, setBefore, 'CASE')
-  const typmod = commonTypmod([otherwiseCoerced, ...coerced.map((branch) => branch.then)], common)
-  return statement.place(
-    { kind: 'case', type: typeRef(common, typmod), branches: coerced, otherwise: otherwiseCoerced },
-    location,
-  )
+  const typmod = commonTypmod([last, ...coerced.map((branch) => branch.then)], common)
+  const type = typeRef(common, typmod)
+  return statement.place({ kind: 'case', type, branches: coerced, otherwise: last }, locationIn(node))
 }
 
 function refuseSets(scope: QueryScope, before: Expr | undefined, construct: string): void {

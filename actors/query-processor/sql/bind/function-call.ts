@@ -1,4 +1,3 @@
-import { SqlError } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
 import {
   anyOid,
@@ -6,6 +5,7 @@ import {
   arrayOver,
   builtinType,
   builtinTypeByName,
+  isPolymorphic,
   recordOid,
   typeCategory,
   unknownOid,
@@ -51,16 +51,17 @@ export function bindCall(scope: QueryScope, call: FuncCall, bindChild: BindChild
   }
   if (procedure.kind !== 'aggregate') refuseAggregateSyntax(scope, call, name)
   if (call.over !== undefined) throw statement.unsupported('a window function', location)
+  if (procedure.aggregateKind !== 'n') {
+    throw statement.error('42809', `WITHIN GROUP is required for ordered-set aggregate ${name}`, location)
+  }
 
-  const prepared = prepareArguments(scope, candidate, exprs, location, call.func_variadic === true)
+  const prepared = prepareArguments(scope, candidate, exprs, call.func_variadic === true)
   if (procedure.kind === 'aggregate') {
     const innerSet = scope.lastSetReturning === setBefore ? undefined : scope.lastSetReturning
     return bindAggregate(scope, call, procedure, prepared.exprs, prepared.result, innerSet, bindChild)
   }
   const fields =
-    prepared.result === recordOid && procedure.columns.length > 0
-      ? { fields: procedure.columns.map((column) => ({ name: column.name, type: typeRef(column.type) })) }
-      : {}
+    prepared.result === recordOid && procedure.columns.length > 0 ? { fields: outColumns(candidate, prepared.exprs) } : {}
   const result: Expr = {
     kind: 'call',
     type: { ...typeRef(prepared.result), ...fields },
@@ -84,6 +85,15 @@ export function bindCall(scope: QueryScope, call: FuncCall, bindChild: BindChild
     scope.lastSetReturning = result
   }
   return result
+}
+
+/** OUT parameters may be polymorphic too. */
+function outColumns({ procedure, types }: FunctionCandidate, exprs: readonly Expr[]) {
+  const actual = exprs.map((expr) => expr.type.oid)
+  return procedure.columns.map(({ name, type }) => {
+    const resolved = isPolymorphic(type) ? resolvePolymorphic(actual, types, type).result : type
+    return { name, type: typeRef(resolved) }
+  })
 }
 
 function bindArguments(scope: QueryScope, call: FuncCall, bindChild: BindChild) {
@@ -126,7 +136,7 @@ function findFunction(
   const inCatalog = names.length === 1 || names.at(-2) === 'pg_catalog'
   const actual = exprs.map((expr) => expr.type.oid)
   const shape = { count: actual.length, argumentNames, variadic: call.func_variadic === true }
-  const candidates = inCatalog ? functionCandidates(name, shape) : []
+  const candidates = functionCandidates(names.length === 1 ? 'pg_catalog' : names.at(-2)!, name, shape)
   const exact = candidates.find((candidate) => actual.every((type, i) => candidate.types[i] === type))
   if (exact !== undefined) return { kind: 'function', candidate: exact }
   const cast = inCatalog && argumentNames.length === 0 ? castByName(name, actual) : undefined
@@ -182,7 +192,6 @@ function refuseAggregateSyntax(scope: QueryScope, call: FuncCall, name: string):
   if (what !== undefined) {
     throw scope.statement.error('42809', `${what} specified, but ${name} is not an aggregate function`, location)
   }
-  if (call.over !== undefined && functionCandidates(name, { count: 0, argumentNames: [], variadic: false }).length === 0) return
 }
 
 /** Defaults filled in, polymorphic types resolved, everything coerced, a variadic tail gathered, parameters in their own order. */
@@ -190,7 +199,6 @@ function prepareArguments(
   scope: QueryScope,
   candidate: FunctionCandidate,
   given: readonly Expr[],
-  location: number,
   variadicKeyword: boolean,
 ): { readonly exprs: readonly Expr[]; readonly result: Oid } {
   const { statement } = scope
@@ -209,15 +217,8 @@ function prepareArguments(
       throw statement.error('42804', 'VARIADIC argument must be an array', statement.locationOf(last))
     }
   }
-  let resolved: ReturnType<typeof resolvePolymorphic>
-  try {
-    const actual = exprs.map((expr) => expr.type.oid)
-    resolved = resolvePolymorphic(actual, candidate.types, procedure.result)
-  } catch (error) {
-    // PostgreSQL gives these errors no position.
-    if (error instanceof SqlError && location < 0) throw error
-    throw error
-  }
+  const actual = exprs.map((expr) => expr.type.oid)
+  const resolved = resolvePolymorphic(actual, candidate.types, procedure.result)
   const coerced = exprs.map((expr, i) => coerceType(statement, expr, typeRef(resolved.types[i]!), 'implicit'))
   const inOrder = candidate.order === undefined ? coerced : coerced.map((_, i) => coerced[candidate.order!.indexOf(i)]!)
   if (candidate.variadicCount === 0) return { exprs: inOrder, result: resolved.result }

@@ -1,5 +1,6 @@
 import { SqlError } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
+import { typeByOid } from '../../../../protocol/values/registry.ts'
 import {
   anyarrayOid,
   arrayElement,
@@ -189,9 +190,9 @@ export function requireOrder(statement: Statement, expr: Expr, location = statem
 
 /** GROUP BY, DISTINCT, UNION ... need `=`. */
 export function requireEquality(statement: Statement, expr: Expr, location = statement.locationOf(expr)): void {
-  if (isSortable(expr)) return
-  const code = '42883'
-  throw statement.error(code, `could not identify an equality operator for type ${typeName(expr.type.oid)}`, location)
+  // xid and cid are equal or not, and in no order.
+  if (isSortable(expr) || typeByOid(expr.type.oid)?.hashKey !== undefined) return
+  throw statement.error('42883', `could not identify an equality operator for type ${typeName(expr.type.oid)}`, location)
 }
 
 /** A row is, when its fields are; PostgreSQL finds that out when it compares them. */

@@ -111,7 +111,7 @@ export function resolvePolymorphic(
   declared: readonly Oid[],
   result: Oid,
 ): { readonly types: readonly Oid[]; readonly result: Oid } {
-  if (!declared.some(isPolymorphic) && !isPolymorphic(result)) return { types: declared, result }
+  if (!declared.some(isPolymorphic)) return { types: declared, result }
   const family1 = declared.some(isAnyElementFamily) || isAnyElementFamily(result)
   const family2 = declared.some(isAnyCompatibleFamily) || isAnyCompatibleFamily(result)
   const { element, array } = family1 ? elementFamily(actual, declared) : { element: 0, array: 0 }

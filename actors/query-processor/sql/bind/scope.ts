@@ -3,6 +3,7 @@ import type { Oid } from '../../../../protocol/ids.ts'
 import type { InputSettings } from '../../../../protocol/values/type.ts'
 import type { Catalog, Relation, Table } from '../catalog/schema.ts'
 import { unknownOid } from '../functions/builtin-types.ts'
+import { stackDepthExceeded } from '../parse.ts'
 import type { Expr, ModifyStatement, OutputColumn, Query, RelationId } from './bound.ts'
 import type { Node, SelectStmt } from './parse-tree.ts'
 import { children } from './walk.ts'
@@ -201,11 +202,6 @@ export class Statement {
     }
   }
 }
-
-export const stackDepthExceeded = (): SqlError =>
-  new SqlError('54001', 'stack depth limit exceeded', {
-    hint: 'Simplify the statement: its expressions or subqueries nest too deep.',
-  })
 
 /** One query level; the parser's ParseState. */
 export class QueryScope {

@@ -101,7 +101,7 @@ export function withChildren(expr: Expr, change: (child: Expr) => Expr): Expr {
         otherwise: change(expr.otherwise),
       }))
     case 'arrayCast':
-      return build(() => ({ ...expr, argument: change(expr.argument) }))
+      return build(() => ({ ...expr, argument: change(expr.argument), element: change(expr.element) }))
     case 'array':
       return build(() => ({ ...expr, elements: list(expr.elements) }))
     case 'row':

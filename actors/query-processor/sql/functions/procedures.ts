@@ -4,6 +4,8 @@ import { procedures, refusedProcedures } from './builtin.generated.ts'
 export interface Procedure {
   readonly oid: Oid
   readonly name: string
+  /** pg_catalog, or information_schema for what drivers call there. */
+  readonly schema: string
   readonly kind: 'function' | 'aggregate' | 'window' | 'procedure'
   readonly strict: boolean
   readonly returnsSet: boolean
@@ -73,6 +75,7 @@ function parse(line: string): Procedure {
   return {
     oid: Number(f[0]),
     name: f[1]!,
+    schema: f[17] || 'pg_catalog',
     kind: kinds[f[2] as keyof typeof kinds],
     strict: f[3] !== '',
     returnsSet: f[4] !== '',
