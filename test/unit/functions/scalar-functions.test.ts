@@ -133,6 +133,17 @@ uuid_lt(uuid 00000000-0000-0000-0000-000000000001, uuid a0eebc99-9c0b-4ef8-bb6d-
 oidlt(oid 1, oid 4294967295) | t
 unistr(text \0061\+01F600) | a😀
 normalize(text é, text NFD) | é
+cos(float8 0.1) | 0.9950041652780258
+sin(float8 2.5) | 0.5984721441039565
+tan(float8 -30.6522846131829) | 0.9574074519818955
+exp(float8 21.944716606263405) | 3392105327.94113
+ln(float8 39.247131389215184) | 3.669878355932442
+atan2(float8 -180, float8 47.38142792944863) | -1.3134050326784508
+power(float8 2.5, float8 3.5) | 24.705294220065465
+power(float8 -2, float8 3) | -8
+hashtext(text migrations) | 331260518
+hashtextextended(text migrations, int8 42) | 2870333341464625329
+int8send(int8 -2) | \xfffffffffffffffe
 `
 
 const settings = { ...outputDefaults, now: 0n }

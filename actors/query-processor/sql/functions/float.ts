@@ -1,4 +1,5 @@
 import { outOfRange, SqlError } from '../../../../protocol/errors.ts'
+import * as precise from './double-double.ts'
 import { checkOverflow, floatOperators, floatOverflow, floatUnderflow, multiply } from './float-operator.ts'
 import { toInt2, toInt4 } from './integer.ts'
 import type { FunctionContext, Implementations, ScalarFunction } from './registry.ts'
@@ -28,7 +29,7 @@ function power(a: number, b: number): number {
     throw powerError('a negative number raised to a non-integer power yields a complex result')
   }
   if (infinite(b) && Math.abs(a) === 1) return 1
-  const result = a ** b
+  const result = precise.pow(a, b)
   if (infinite(a) || infinite(b)) return result
   if (infinite(result)) throw floatOverflow()
   if (result === 0 && a !== 0) throw floatUnderflow()
@@ -36,7 +37,7 @@ function power(a: number, b: number): number {
 }
 
 function exponential(a: number): number {
-  const result = Math.exp(a)
+  const result = precise.exp(a)
   if (infinite(a)) return result
   if (infinite(result)) throw floatOverflow()
   if (result === 0) throw floatUnderflow()
@@ -52,7 +53,7 @@ function logarithm(a: number, log: (value: number) => number): number {
 const curves: Functions = {
   dpow: (_context, a: number, b: number) => power(a, b),
   dexp: (_context, a: number) => exponential(a),
-  dlog1: (_context, a: number) => logarithm(a, Math.log),
+  dlog1: (_context, a: number) => logarithm(a, precise.ln),
   dlog10: (_context, a: number) => logarithm(a, Math.log10),
   dsqrt: (_context, a: number) => {
     if (a < 0) throw powerError('cannot take square root of a negative number')
@@ -85,19 +86,21 @@ const beyondOne = (a: number): boolean => a < -1 || a > 1
 
 /* Degrees: exact at multiples of 30, 45 and 60, because every result is divided by what the same code makes of those. */
 const inRadians = (degrees: number): number => degrees * (Math.PI / 180)
-const sin30 = Math.sin(inRadians(30))
-const oneMinusCos60 = 1 - Math.cos(inRadians(60))
-const sinTo30 = (x: number): number => Math.sin(inRadians(x)) / sin30 / 2
-const cosTo60 = (x: number): number => 1 - (1 - Math.cos(inRadians(x))) / oneMinusCos60 / 2
+const sin30 = precise.sin(inRadians(30))
+const oneMinusCos60 = 1 - precise.cos(inRadians(60))
+const sinTo30 = (x: number): number => precise.sin(inRadians(x)) / sin30 / 2
+const cosTo60 = (x: number): number => 1 - (1 - precise.cos(inRadians(x))) / oneMinusCos60 / 2
 const sinQuadrant = (x: number): number => (x <= 30 ? sinTo30(x) : cosTo60(90 - x))
 const cosQuadrant = (x: number): number => (x <= 60 ? cosTo60(x) : sinTo30(90 - x))
 const tan45 = sinQuadrant(45) / cosQuadrant(45)
 const cot45 = cosQuadrant(45) / sinQuadrant(45)
-const asinHalf = Math.asin(0.5)
-const acosHalf = Math.acos(0.5)
-const asinQuadrant = (x: number): number => (x <= 0.5 ? (Math.asin(x) / asinHalf) * 30 : 90 - (Math.acos(x) / acosHalf) * 60)
-const acosQuadrant = (x: number): number => (x <= 0.5 ? 90 - (Math.asin(x) / asinHalf) * 30 : (Math.acos(x) / acosHalf) * 60)
-const atan1 = Math.atan(1)
+const asinHalf = precise.asin(0.5)
+const acosHalf = precise.acos(0.5)
+const asinQuadrant = (x: number): number =>
+  x <= 0.5 ? (precise.asin(x) / asinHalf) * 30 : 90 - (precise.acos(x) / acosHalf) * 60
+const acosQuadrant = (x: number): number =>
+  x <= 0.5 ? 90 - (precise.asin(x) / asinHalf) * 30 : (precise.acos(x) / acosHalf) * 60
+const atan1 = precise.atan(1)
 
 /** Folds an angle into the first quadrant; the flags say which folds turn the sign. */
 function folded(compute: (x: number) => number, turns: { negative: boolean; half: boolean; quarter: boolean }) {
@@ -127,16 +130,16 @@ const tangent = folded((x) => sinQuadrant(x) / cosQuadrant(x) / tan45, everyTurn
 const cotangent = folded((x) => cosQuadrant(x) / sinQuadrant(x) / cot45, everyTurn)
 
 const trigonometry: Functions = {
-  dsin: guarded(Math.sin, infinite),
-  dcos: guarded(Math.cos, infinite),
-  dtan: guarded(Math.tan, infinite),
-  dcot: guarded((a) => 1 / Math.tan(a), infinite),
-  dasin: guarded(Math.asin, beyondOne),
-  dacos: guarded(Math.acos, beyondOne),
-  datan: guarded(Math.atan, never),
-  datan2: (_context, a: number, b: number) => Math.atan2(a, b),
-  dsinh: guarded(Math.sinh, never),
-  dcosh: guarded(Math.cosh, never),
+  dsin: guarded(precise.sin, infinite),
+  dcos: guarded(precise.cos, infinite),
+  dtan: guarded(precise.tan, infinite),
+  dcot: guarded(precise.cot, infinite),
+  dasin: guarded(precise.asin, beyondOne),
+  dacos: guarded(precise.acos, beyondOne),
+  datan: guarded(precise.atan, never),
+  datan2: (_context, a: number, b: number) => precise.atan2(a, b),
+  dsinh: guarded(precise.sinh, never),
+  dcosh: guarded(precise.cosh, never),
   dtanh: guarded(Math.tanh, never),
   dasinh: guarded(Math.asinh, never),
   dacosh: guarded(Math.acosh, (a) => a < 1),
@@ -147,8 +150,8 @@ const trigonometry: Functions = {
   dcotd: guarded((a) => positiveZero(cotangent(a)), infinite),
   dasind: guarded((a) => (a >= 0 ? asinQuadrant(a) : -asinQuadrant(-a)), beyondOne),
   dacosd: guarded((a) => (a >= 0 ? acosQuadrant(a) : 90 + asinQuadrant(-a)), beyondOne),
-  datand: guarded((a) => (Math.atan(a) / atan1) * 45, never),
-  datan2d: (_context, a: number, b: number) => (Math.atan2(a, b) / atan1) * 45,
+  datand: guarded((a) => (precise.atan(a) / atan1) * 45, never),
+  datan2d: (_context, a: number, b: number) => (precise.atan2(a, b) / atan1) * 45,
 }
 
 /* ---------------------------------------------------------------- casts */
@@ -224,7 +227,7 @@ function widthBucket(operand: number, low: number, high: number, count: number):
 /** Box and Muller. */
 function randomNormal(context: FunctionContext, mean: number, deviation: number): number {
   const radius = Math.sqrt(-2 * Math.log(1 - context.random()))
-  return mean + deviation * radius * Math.sin(2 * Math.PI * context.random())
+  return mean + deviation * radius * precise.sin(2 * Math.PI * context.random())
 }
 
 export const floatFunctions: Implementations = {
