@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { scalarImplementation } from '../../../actors/query-processor/sql/functions/implementations.ts'
 import { type Procedure, proceduresByName } from '../../../actors/query-processor/sql/functions/procedures.ts'
-import type { FunctionContext } from '../../../actors/query-processor/sql/functions/registry.ts'
+import type { FunctionContext, SpecializedFunction } from '../../../actors/query-processor/sql/functions/registry.ts'
 import { SqlError } from '../../../protocol/errors.ts'
 import { knownType, typeByName } from '../../../protocol/values/registry.ts'
 import { noTypmod, outputDefaults, type SqlType } from '../../../protocol/values/type.ts'
@@ -185,4 +185,53 @@ test.each(
     .map((line) => line.split(' | ') as [string, string]),
 )('%s', (text, expected) => {
   expect(call(text)).toBe(expected)
+})
+
+/** Functions of "any" know their arguments' types from the call site. */
+function callAny(source: string, variadic: boolean, ...given: readonly (readonly [type: string, text: string | null])[]): Value {
+  const implementation = scalarImplementation(source) as SpecializedFunction
+  const types = given.map(([type]) => typeByName(type) as SqlType)
+  const run = implementation.specialize({
+    arguments: types.map((type) => ({ oid: type.oid, typmod: noTypmod })),
+    result: { oid: 25, typmod: noTypmod },
+    variadic,
+  }) as (context: FunctionContext, ...values: Value[]) => Value
+  return run(
+    context,
+    ...given.map(([, text], i) => (text === null ? null : (types[i] as SqlType).input(text, noTypmod, settings))),
+  )
+}
+
+test('concat, concat_ws, format and quote_literal show values of any type', () => {
+  expect([
+    callAny('text_concat', false, ['bool', 't'], ['text', null], ['numeric', '1.50'], ['_int4', '{1,2}']),
+    callAny('text_concat', true, ['_int4', '{1,NULL,2}']),
+    callAny('text_concat', true, ['_int4', null]),
+    callAny('text_concat_ws', false, ['text', ','], ['bool', 'f'], ['text', null], ['int4', '1']),
+    callAny('text_concat_ws', false, ['text', null], ['int4', '1']),
+    callAny(
+      'text_format',
+      false,
+      ['text', '%5s|%-5s|%*s|%2$s %I %L'],
+      ['text', 'a'],
+      ['text', 'b'],
+      ['int4', '4'],
+      ['text', 'c d'],
+      ['text', null],
+    ),
+    callAny('text_format', true, ['text', '%s-%s'], ['_text', '{x,y}']),
+    callAny('quote_literal', false, ['numeric', '1.50']),
+    callAny('quote_nullable', false, ['int4', null]),
+    callAny('pg_num_nulls', false, ['int4', null], ['text', 'a'], ['text', null]),
+  ]).toEqual(['t1.50{1,2}', '12', null, 'f,1', null, `    a|b    | c d|b "4" 'c d'`, 'x-y', "'1.50'", 'NULL', 2])
+})
+
+test('random values come from the context', () => {
+  const random = {
+    ...context,
+    random: () => 0.25,
+    randomBytes: (length: number) => new Uint8Array(length).fill(0xff),
+  } as FunctionContext
+  const run = (source: string): Value => (scalarImplementation(source) as (context: FunctionContext) => Value)(random)
+  expect([run('drandom'), run('gen_random_uuid')]).toEqual([0.25, 'ffffffff-ffff-4fff-bfff-ffffffffffff'])
 })
