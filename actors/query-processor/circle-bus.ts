@@ -1,6 +1,7 @@
-import type { MaybePromise } from '../../bus/bus.ts'
+import { BusError, type MaybePromise } from '../../bus/bus.ts'
 import type { Random, World } from '../../bus/world.ts'
 import { assert } from '../../protocol/assert.ts'
+import { SqlError } from '../../protocol/errors.ts'
 import { partition, type Sequence, type TransactionId } from '../../protocol/ids.ts'
 import type { KeyRange } from '../../protocol/key.ts'
 import type {
@@ -64,13 +65,19 @@ export class BusCircle implements Circle {
         this.hear(answer.clock, answer.tau)
         return { tau: answer.tau, vector: [answer.sequence] }
       }
+      return run(this.beginEverywhere(atLeast, [answer]))
     }
-    return run(this.beginEverywhere(atLeast))
+    return run(
+      this.beginEverywhere(
+        atLeast,
+        partitions.map(({ partition: p }) => this.askBegin(p)),
+      ),
+    )
   }
 
-  private *beginEverywhere(atLeast: Tau): Task<Snapshot> {
+  /** `asked`: the answers of all owners, as they come. */
+  private *beginEverywhere(atLeast: Tau, asked: readonly MaybePromise<BeginAnswer>[]): Task<Snapshot> {
     const { partitions } = this.topology.map
-    const asked = partitions.map(({ partition: p }) => this.askBegin(p))
     let tauStart = atLeast
     const answers: BeginAnswer[] = []
     for (const one of asked) {
@@ -86,11 +93,10 @@ export class BusCircle implements Circle {
         vector[p] = sequence
         continue
       }
-      const closing = ask<AdjudicatorRequests, 'closed'>(this.world, this.topology.adjudicator(p), {
-        kind: 'closed',
-        clock: this.clock(),
-        at: tauStart,
-      })
+      const subject = this.topology.adjudicator(p)
+      const closing = answered(() =>
+        ask<AdjudicatorRequests, 'closed'>(this.world, subject, { kind: 'closed', clock: this.clock(), at: tauStart }),
+      )
       const closed = closing instanceof Promise ? ((yield closing) as ClosedAnswer) : closing
       this.highest.hear(closed.clock)
       vector[p] = closed.sequence
@@ -100,7 +106,7 @@ export class BusCircle implements Circle {
 
   private askBegin(p: number): MaybePromise<BeginAnswer> {
     const subject = this.topology.adjudicator(partition(p))
-    return ask<AdjudicatorRequests, 'begin'>(this.world, subject, { kind: 'begin', clock: this.clock() })
+    return answered(() => ask<AdjudicatorRequests, 'begin'>(this.world, subject, { kind: 'begin', clock: this.clock() }))
   }
 
   private hear(clock: number, last: Tau): void {
@@ -109,20 +115,24 @@ export class BusCircle implements Circle {
   }
 
   get(request: GetRequest): MaybePromise<GetAnswer> {
-    return ask<StorageRequests, 'get'>(this.world, this.topology.storage(this.topology.shardOf(request.key)), request)
+    return answered(() =>
+      ask<StorageRequests, 'get'>(this.world, this.topology.storage(this.topology.shardOf(request.key)), request),
+    )
   }
 
   /** A range over several shards is read one shard at a time; `resume` says where the next begins. */
   scan(request: ScanRequest): MaybePromise<ScanAnswer> {
     const { shards } = this.topology.map
-    if (shards.length === 1) return ask<StorageRequests, 'scan'>(this.world, this.topology.storage(0), request)
+    if (shards.length === 1) return answered(() => ask<StorageRequests, 'scan'>(this.world, this.topology.storage(0), request))
     const { range, reverse } = request
     const place = reverse
       ? shards.findLast((shard) => shard.range.start < range.end)
       : shards.find((shard) => shard.range.end > range.start)
     assert(place !== undefined, 'the map covers every range')
     const part = clip(range, place)
-    const answer = ask<StorageRequests, 'scan'>(this.world, this.topology.storage(place.shard), { ...request, range: part })
+    const answer = answered(() =>
+      ask<StorageRequests, 'scan'>(this.world, this.topology.storage(place.shard), { ...request, range: part }),
+    )
     const goOn = (arrived: ScanAnswer): ScanAnswer => {
       if (arrived.resume !== undefined) return arrived
       if (reverse) return part.start === range.start ? arrived : { ...arrived, resume: part.start }
@@ -146,6 +156,24 @@ export class BusCircle implements Circle {
   outcome(request: OutcomeRequest): MaybePromise<Outcome> {
     return ask<AdjudicatorRequests, 'outcome'>(this.world, this.topology.adjudicator(request.id.leader), request)
   }
+}
+
+/** A begin or a read that finds nobody: nothing has been changed, so the client may try the whole transaction again. */
+function answered<Answer>(question: () => MaybePromise<Answer>): MaybePromise<Answer> {
+  try {
+    const answer = question()
+    return answer instanceof Promise ? answer.catch(unreachable) : answer
+  } catch (error) {
+    return unreachable(error)
+  }
+}
+
+function unreachable(error: unknown): never {
+  if (!(error instanceof BusError)) throw error
+  throw new SqlError('57P03', 'part of the database does not answer', {
+    detail: error.message,
+    hint: 'Nothing was changed: repeat the transaction.',
+  })
 }
 
 function clip(range: KeyRange, { range: shard }: ShardPlace): KeyRange {

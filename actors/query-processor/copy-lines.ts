@@ -51,17 +51,15 @@ export class CopyLines {
       if (this.quoted) throw copyFormatError('unterminated CSV quoted field')
       return this.isEnd(last) ? undefined : last
     }
-    let length = 1
-    let stop = end
-    if (this.rest[end] === carriageReturn) {
-      const isPair = this.rest[end + 1] === newline
-      this.ending ??= isPair ? 'crlf' : 'cr'
-      if (isPair) length = 2
-    } else {
-      this.ending ??= 'lf'
-      if (this.ending === 'crlf' && this.rest[end - 1] === carriageReturn && end > this.at) stop = end - 1
+    const isPair = this.rest[end] === carriageReturn && this.rest[end + 1] === newline
+    const ending = isPair ? 'crlf' : this.rest[end] === newline ? 'lf' : 'cr'
+    this.ending ??= ending
+    if (ending !== this.ending) {
+      const [what, escaped] = ending === 'lf' ? ['newline', '\\n'] : ['carriage return', '\\r']
+      throw this.isCsv ? unquoted(what) : literal(what, escaped)
     }
-    const line = this.rest.subarray(this.at, stop)
+    const length = isPair ? 2 : 1
+    const line = this.rest.subarray(this.at, end)
     this.at = end + length
     this.scanned = this.at
     this.quoted = false
@@ -86,12 +84,8 @@ export class CopyLines {
         i++
         continue
       }
-      if (c === newline) {
-        if (this.ending === 'cr') throw literal('newline', '\\n')
-        return i
-      }
+      if (c === newline) return i
       if (c === carriageReturn) {
-        if (this.ending === 'lf') throw literal('carriage return', '\\r')
         if (i + 1 === rest.length && !this.over) {
           this.scanned = i
           return -1
@@ -117,11 +111,8 @@ export class CopyLines {
           if (following === this.quote || following === this.escape) i++
         } else if (c === this.quote) this.quoted = false
       } else if (c === this.quote) this.quoted = true
-      else if (c === newline) {
-        if (this.ending === 'cr') throw unquoted('newline')
-        return i
-      } else if (c === carriageReturn) {
-        if (this.ending === 'lf') throw unquoted('carriage return')
+      else if (c === newline) return i
+      else if (c === carriageReturn) {
         if (i + 1 === rest.length && !this.over) {
           this.scanned = i
           return -1
@@ -134,10 +125,10 @@ export class CopyLines {
   }
 }
 
-const literal = (what: string, escaped: string): Error =>
+const literal = (what: string | undefined, escaped: string | undefined): Error =>
   copyFormatError(`literal ${what} found in data`).with({ hint: `Use "${escaped}" to represent ${what}.` })
 
-const unquoted = (what: string): Error =>
+const unquoted = (what: string | undefined): Error =>
   copyFormatError(`unquoted ${what} found in data`).with({ hint: `Use quoted CSV field to represent ${what}.` })
 
 /** The fields of a text line; null for NULL. */

@@ -205,6 +205,7 @@ interface Load {
 class CopyLoad {
   rows = 0
   private line = 0
+  private reading = false
   private readonly session: Session
   private readonly load: Load
   private readonly settings: InputSettings
@@ -225,6 +226,7 @@ class CopyLoad {
       for (;;) {
         field = undefined
         text = ''
+        this.reading = true
         const line = lines.next()
         if (line === undefined) {
           const chunk = yield* stream.next()
@@ -232,6 +234,7 @@ class CopyLoad {
             lines.end()
             const last = lines.next()
             if (last === undefined) return
+            this.reading = false
             this.line++
             text = decodeUtf8(last, 0, last.length)
             field = yield* this.take(text, (at) => (field = at))
@@ -240,6 +243,7 @@ class CopyLoad {
           lines.feed(chunk)
           continue
         }
+        this.reading = false
         this.line++
         text = decodeUtf8(line, 0, line.length)
         field = yield* this.take(text, (at) => (field = at))
@@ -364,8 +368,9 @@ class CopyLoad {
 
   /** CONTEXT: COPY t, line 2, column a: "x" */
   private located(error: unknown, text: string, field: string | undefined): unknown {
-    if (!(error instanceof SqlError) || error.code === '57014' || this.line === 0) return error
-    const where = `COPY ${this.load.table.name}, line ${this.line}`
+    if (!(error instanceof SqlError)) return error
+    // What is wrong between two lines is told of the next one.
+    const where = `COPY ${this.load.table.name}, line ${this.reading ? this.line + 1 : this.line}`
     if (field !== undefined && field !== '') return error.with({ where: where + field })
     if (error.code === '23505' || text === '') return error.with({ where })
     return error.with({ where: `${where}: "${clipped(text)}"` })

@@ -43,7 +43,6 @@ const refusing = new Set([
   'into',
   'filter',
   'within',
-  'returning_into',
 ])
 
 /** A string behind one of these is a value; behind any other word it may be `date '...'`, an alias, a type. */
@@ -101,7 +100,9 @@ export function templateOf(sql: string): Template | undefined {
   if (sql.length > textLengthMax) return undefined
   lexer.reset(sql)
   lexer.next()
-  if (lexer.kind !== TokenKind.word || !verbs.has(lexer.source().toLowerCase())) return undefined
+  if (lexer.kind !== TokenKind.word) return undefined
+  const verb = lexer.source().toLowerCase()
+  if (!verbs.has(verb)) return undefined
   const literals: TemplateLiteral[] = []
   let text = ''
   let copied = 0
@@ -116,7 +117,7 @@ export function templateOf(sql: string): Template | undefined {
     switch (kind) {
       case TokenKind.word:
         word = lexer.source().toLowerCase()
-        if (refusing.has(word)) return undefined
+        if (refusing.has(word) && !(word === 'into' && verb === 'insert')) return undefined
         if (word === 'order') ordering = true
         else if (word === 'limit' || word === 'offset' || word === 'fetch' || word === 'for') ordering = false
         break
