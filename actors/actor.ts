@@ -104,9 +104,9 @@ const lifecycleMachine = setup({
           { target: 'failed', actions: ({ context, event }) => void (context.failure = event.error) },
         ],
       },
-      on: { fence: 'fenced', fail: 'failed', drain: 'drained' },
+      on: { fence: 'fenced', drain: 'drained' },
     },
-    serving: { on: { drain: 'draining', fence: 'fenced', fail: 'failed' } },
+    serving: { on: { drain: 'draining', fence: 'fenced' } },
     draining: {
       invoke: {
         src: 'drain',
@@ -114,9 +114,9 @@ const lifecycleMachine = setup({
         onDone: 'drained',
         onError: { target: 'failed', actions: ({ context, event }) => void (context.failure = event.error) },
       },
-      on: { fence: 'drained', fail: 'failed' },
+      on: { fence: 'drained' },
     },
-    fenced: { entry: 'drop', after: { beforeRestart: 'recovering' }, on: { drain: 'drained', fail: 'failed' } },
+    fenced: { entry: 'drop', after: { beforeRestart: 'recovering' }, on: { drain: 'drained' } },
     drained: { type: 'final' },
     failed: { type: 'final', entry: 'drop' },
   },

@@ -32,6 +32,10 @@ export class SimulatedClient {
     })
   }
 
+  get isConnected(): boolean {
+    return !this.isLost
+  }
+
   query(sql: string): Promise<Answer> {
     if (this.isLost) return Promise.reject(new ConnectionLost())
     this.collector.reset()

@@ -21,7 +21,8 @@ export class SimulatedProcess {
   clockRate = 1
   /** Names of rare paths that this run takes, with their probability. */
   readonly rarePaths = new Map<string, number>()
-  /** Names of planted bugs that are switched on. */
+  /** Hears of actors that failed for good; the default ends the simulation. */
+  onFailure: (actor: string, error: unknown) => void
   state: State = 'down'
   private incarnation = 0
   private readonly held: { kind: string; action: () => void }[] = []
@@ -34,6 +35,7 @@ export class SimulatedProcess {
     this.network = network
     this.name = name
     this.disk = new SimulatedDisk(kernel, name)
+    this.onFailure = (actor, error) => kernel.fail(new Error(`${name}: ${actor} failed: ${String(error)}`, { cause: error }))
   }
 
   /** A new incarnation's world. Its timers, files and messages die with it. */
@@ -79,8 +81,16 @@ export class SimulatedProcess {
         this.kernel.count(`rare ${path}`)
         return true
       },
-      failed: (actor, error) => this.kernel.fail(new Error(`${this.name}: ${actor} failed: ${String(error)}`, { cause: error })),
+      failed: (actor, error) => {
+        if (alive()) this.onFailure(actor, error)
+      },
     }
+  }
+
+  /** The clock goes on from where it stands. */
+  setClockRate(rate: number): void {
+    this.clockOffset += Math.round(this.kernel.now * (this.clockRate - rate))
+    this.clockRate = rate
   }
 
   crash(): void {

@@ -124,7 +124,7 @@ export class TableWriter {
     for (let i = 0; i < keys.length; i++) {
       const { index, key: unique } = keys[i]!
       const found = access.getLatest(unique)
-      if (found instanceof Promise) return this.insertRemote(row, key, keys.slice(i), frame)
+      if (found instanceof Promise) return this.insertRemote(row, key, keys.slice(i), found, frame)
       if (found !== undefined) throw this.uniqueViolation(index, row, frame)
     }
     this.write(row, key, frame)
@@ -148,9 +148,11 @@ export class TableWriter {
     row: Row,
     key: Key,
     keys: readonly { readonly index: Index; readonly key: Key }[],
+    first: Promise<Uint8Array | undefined>,
     frame: Frame,
   ): Promise<void> {
-    const found = await Promise.all(keys.map((unique) => frame.run.access.getLatest(unique.key)))
+    const rest = keys.slice(1).map((unique) => frame.run.access.getLatest(unique.key))
+    const found = await Promise.all([first, ...rest])
     const taken = found.findIndex((bytes) => bytes !== undefined)
     if (taken >= 0) throw this.uniqueViolation(keys[taken]!.index, row, frame)
     this.write(row, key, frame)

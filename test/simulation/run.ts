@@ -1,0 +1,204 @@
+import { ConnectionLost } from './client.ts'
+import { SimulatedDatabase } from './database.ts'
+import { type Fault, type ProcessName, planFaults } from './fault-plan.ts'
+import { Kernel } from './kernel.ts'
+import { bank, listAppend, register, uniqueInsert, type Violation, type Workload } from './workloads.ts'
+
+export interface RunOptions {
+  readonly seed: number
+  /** Transactions that clients attempt, over all workloads. */
+  readonly steps: number
+  /** Instead of the seed's own plan. */
+  readonly faults?: readonly Fault[]
+  /** Oracles that look away, by name: proof that another one finds a planted bug. */
+  readonly blind?: ReadonlySet<string>
+}
+
+export interface RunReport {
+  readonly seed: number
+  readonly digest: string
+  readonly committed: number
+  readonly attempted: number
+  readonly violations: readonly Violation[]
+  readonly counters: ReadonlyMap<string, number>
+  readonly faults: readonly Fault[]
+  readonly simulatedSeconds: number
+  /** Set when the run ended in an error instead of a verdict. */
+  readonly error: unknown
+  readonly tail: readonly string[]
+}
+
+const faultyMs = 8_000
+/** R7: after everything has healed, whatever is under way ends within this. */
+const livenessMs = 60_000
+const clientCount = 6
+
+/** One run: start, set up, load while faults happen, heal, wait for everyone, look. Everything follows from the seed and the fault list. */
+export async function simulate(options: RunOptions): Promise<RunReport> {
+  const kernel = new Kernel(options.seed)
+  const database = new SimulatedDatabase(kernel)
+  const faults = options.faults ?? planFaults(kernel, faultyMs)
+  const workloads: readonly Workload[] = [
+    bank(),
+    listAppend(kernel),
+    listAppend(kernel, 'long-fork'),
+    register(kernel),
+    uniqueInsert(),
+  ]
+  /** The load lasts about as long as the faults do. */
+  const thinkMsMax = Math.max(1, Math.round((2 * faultyMs * clientCount) / options.steps))
+  const violations: Violation[] = []
+  let attempted = 0
+  let error: unknown
+
+  /** Runs a script while simulated time passes; answers false when it did not end in time. */
+  const play = async (script: Promise<void>, limitMs: number): Promise<boolean> => {
+    let ended = false
+    script.then(
+      () => {
+        ended = true
+      },
+      (reason: unknown) => kernel.fail(reason),
+    )
+    await kernel.run(kernel.now + limitMs * 1_000, () => ended)
+    return ended
+  }
+
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => kernel.after(ms * 1_000, 'client pause', resolve))
+
+  const connect = async (name: ProcessName): Promise<NonNullable<ReturnType<SimulatedDatabase['connect']>>> => {
+    for (;;) {
+      const client = database.connect(name)
+      if (client !== undefined) return client
+      await pause(20)
+    }
+  }
+
+  const setUp = async (): Promise<void> => {
+    for (const name of database.processes.keys()) await database.start(name)
+    const client = await connect('processor 1')
+    for (const sql of workloads.flatMap(({ setup }) => setup)) {
+      const { error: refusal } = await client.query(sql)
+      if (refusal !== undefined) throw refusal
+    }
+    client.close()
+  }
+
+  const runClient = async (number: number): Promise<void> => {
+    const random = kernel.random(`client ${number}`)
+    const name: ProcessName = number % 2 === 0 ? 'processor 1' : 'processor 2'
+    let client = await connect(name)
+    while (attempted < options.steps) {
+      attempted++
+      try {
+        await random.pick(workloads).transaction(client, random)
+        if (!client.isConnected) client = await connect(name)
+      } catch (reason) {
+        if (!(reason instanceof ConnectionLost)) throw reason
+        client = await connect(name)
+      }
+      await pause(random.integer(thinkMsMax))
+    }
+    client.close()
+  }
+
+  const look = async (): Promise<void> => {
+    const client = await connect('processor 2')
+    for (const workload of workloads) {
+      if (options.blind?.has(workload.name) !== true) violations.push(...(await workload.check(client)))
+    }
+    client.close()
+  }
+
+  try {
+    if (!(await play(setUp(), 10_000))) throw new Error('the database did not start')
+    const loads = Array.from({ length: clientCount }, (_, i) => runClient(i))
+    for (const fault of faults) kernel.after(fault.at * 1_000, `fault ${fault.kind}`, () => inflict(kernel, database, fault))
+    const everyone = Promise.all(loads).then(() => {})
+    const ended = await play(everyone, faultyMs)
+    heal(database)
+    if (!(ended || (await play(everyone, livenessMs))))
+      violations.push({ oracle: 'liveness', promise: 'R7', detail: 'clients still wait after everything has healed' })
+    else if (!(await play(look(), livenessMs)))
+      violations.push({ oracle: 'liveness', promise: 'R7', detail: 'the last reader is not answered' })
+    if (options.blind?.has('journal') !== true) {
+      try {
+        database.readJournal()
+      } catch (reason) {
+        violations.push({ oracle: 'journal', promise: 'R2', detail: String(reason) })
+      }
+    }
+  } catch (reason) {
+    error = reason
+  }
+  const committed = workloads.reduce((sum, workload) => sum + workload.committed, 0)
+  return {
+    seed: options.seed,
+    digest: kernel.digest(),
+    committed,
+    attempted,
+    violations,
+    counters: kernel.counters,
+    faults,
+    simulatedSeconds: kernel.now / 1e6,
+    error,
+    tail: kernel.tail,
+  }
+}
+
+function inflict(kernel: Kernel, database: SimulatedDatabase, fault: Fault): void {
+  const later = (action: () => void, ms: number): void => {
+    kernel.after(ms * 1_000, `end of ${fault.kind}`, action)
+  }
+  const disk = database.process('circle').disk
+  const { faults: network } = database.network
+  switch (fault.kind) {
+    case 'crash':
+      if (database.process(fault.process).state !== 'down') database.restart(fault.process, fault.for)
+      return
+    case 'pause':
+      database.process(fault.process).pause()
+      later(() => database.process(fault.process).resume(), fault.for)
+      return
+    case 'cut':
+      database.network.cutOff(fault)
+      later(() => database.network.heal(), fault.for)
+      return
+    case 'lossy network':
+      Object.assign(network, { drop: fault.drop, duplicate: fault.duplicate, slow: fault.slow })
+      later(() => Object.assign(network, { drop: 0, duplicate: 0, slow: 0 }), fault.for)
+      return
+    case 'slow sync':
+      disk.faults.syncSlow = 0.3
+      later(() => {
+        disk.faults.syncSlow = 0
+      }, fault.for)
+      return
+    case 'failing sync':
+      disk.faults.syncFails = 0.5
+      later(() => {
+        disk.faults.syncFails = 0
+      }, fault.for)
+      return
+    case 'full disk':
+      disk.faults.bytesMax = disk.bytesUsed()
+      later(() => {
+        disk.faults.bytesMax = Number.POSITIVE_INFINITY
+      }, fault.for)
+      return
+    case 'clock jump':
+      database.process(fault.process).clockOffset += fault.by
+      kernel.count('fault clock jump')
+      return
+    case 'clock rate':
+      database.process(fault.process).setClockRate(fault.rate)
+      kernel.count('fault clock rate')
+  }
+}
+
+function heal(database: SimulatedDatabase): void {
+  Object.assign(database.network.faults, { drop: 0, duplicate: 0, slow: 0 })
+  database.network.heal()
+  Object.assign(database.process('circle').disk.faults, { syncFails: 0, syncSlow: 0, bytesMax: Number.POSITIVE_INFINITY })
+  for (const process of database.processes.values()) process.resume()
+}
