@@ -6,6 +6,7 @@ import type { Value } from '../../../../protocol/values/value.ts'
 import type { OutputColumn } from '../bind/bound.ts'
 import type { BindScope } from '../bind/scope.ts'
 import { CatalogDraft } from '../catalog/draft.ts'
+import type { Catalog } from '../catalog/schema.ts'
 import type { CatalogSnapshot } from '../catalog/snapshot.ts'
 import type { Access } from '../execute/access.ts'
 import type { Run } from '../execute/run.ts'
@@ -18,6 +19,8 @@ export interface DdlContext {
     checkRange(range: KeyRange): void
   }
   readonly catalog: CatalogSnapshot
+  /** The catalog at tauStart, without this transaction's own DDL. Absent: every table counts as visible to others. */
+  readonly committedCatalog?: Catalog
   /** For expressions evaluated over rows: USING, CHECK, DEFAULT. Its catalog and access are this statement's. */
   readonly run: Run
   /** Schema names, pg_catalog only if it stands there explicitly. */
@@ -38,6 +41,8 @@ export interface DdlContext {
   randomBytes(length: number): string
   /** Microseconds since 2000-01-01, the transaction's start. */
   readonly now: bigint
+  /** Lets other sessions have the thread: awaited when `run.shouldYield()` says so. */
+  pause?(): Promise<void>
   notice(notice: Notice): void
 }
 
@@ -71,6 +76,11 @@ export class DdlWork {
   /** The same work with a schema before all others: what stands inside CREATE SCHEMA. */
   within(schema: string): DdlWork {
     return new DdlWork({ ...this.context, searchPath: [schema, ...this.context.searchPath] }, this.draft)
+  }
+
+  /** Was the relation there before this transaction? Only then can others write to it. */
+  isCommitted(oid: Oid): boolean {
+    return this.context.committedCatalog === undefined || this.context.committedCatalog.relationByOid(oid) !== undefined
   }
 
   async oid(): Promise<Oid> {

@@ -6,12 +6,19 @@
 import type { MaybePromise } from '../../../../bus/bus.ts'
 import { unsupported } from '../../../../protocol/errors.ts'
 import { nodeKind } from '../bind/parse-tree.ts'
+import { alterTable } from './alter-table.ts'
+import { comment } from './comment.ts'
 import { type DdlContext, type DdlResult, DdlWork } from './context.ts'
+import { createIndex } from './create-index.ts'
 import { createSchema } from './create-schema.ts'
 import { createTable } from './create-table.ts'
 import { drop } from './drop.ts'
+import { alterOwner, setSchema } from './move.ts'
 import type { DdlNode } from './parse-tree.ts'
+import { reindex } from './reindex.ts'
+import { rename } from './rename.ts'
 import { alterSequence, createSequence } from './sequence.ts'
+import { truncate } from './truncate.ts'
 import { createView } from './view.ts'
 
 export type { DdlContext, DdlResult } from './context.ts'
@@ -33,6 +40,14 @@ const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   verb('AlterSeqStmt', alterSequence),
   verb('DropStmt', drop),
   verb('ViewStmt', createView),
+  verb('AlterTableStmt', alterTable),
+  verb('RenameStmt', rename),
+  verb('AlterObjectSchemaStmt', setSchema),
+  verb('AlterOwnerStmt', alterOwner),
+  verb('CommentStmt', comment),
+  verb('TruncateStmt', truncate),
+  verb('IndexStmt', createIndex),
+  verb('ReindexStmt', reindex),
 ])
 
 /** Is this a statement for `executeDdl`? */
