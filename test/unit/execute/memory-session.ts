@@ -80,6 +80,7 @@ export class MemorySession {
   private readonly tables = new Map<number, Table>()
   catalog = new CatalogSnapshot('0', { schemas: new Map(), relations: new Map() })
   memoryMax = 64 * 1_024 * 1_024
+  spills = true
   filesOpen = 0
   filesMade = 0
   suspensions = 0
@@ -180,7 +181,7 @@ export class MemorySession {
       memory: this.lastBudget,
       checkInterrupts: () => {},
       shouldYield: () => this.impatient || ++slice % 1_000 === 0,
-      spill: { create: () => new MemoryFile(this) },
+      spill: this.spills ? { create: () => new MemoryFile(this) } : undefined,
     }
   }
 

@@ -3,10 +3,10 @@ import { SqlError } from '../../../../protocol/errors.ts'
 import type { Expr, FromItem, RelationId } from '../bind/bound.ts'
 import { waits } from '../execute/compile-expression.ts'
 import { accessPath, conditionSelectivity, type WantedOrder } from './access-path.ts'
-import { isVolatileProcedure } from './comparison.ts'
+import { asComparison, isVolatileProcedure } from './comparison.ts'
 import { join } from './join.ts'
 import { type Layout, type Node, rowKeyColumn, type Slot, slotOf } from './node.ts'
-import { booleanType, oneRowNode, type Planning, rowKeyType } from './planning.ts'
+import { booleanType, extend, oneRowNode, type Planning, rowKeyType } from './planning.ts'
 import { pushIntoQuery } from './push-down.ts'
 import { isStrict } from './strict.ts'
 import { conjunction, conjuncts, eachExprOfFrom, relationsIn, relationsOf, some } from './walk.ts'
@@ -150,7 +150,7 @@ function planUnit(planning: Planning, item: FromItem, conditions: readonly Expr[
       return marked(planning, item.id, filtered(planning.query(query, item.id), rest))
     }
     case 'cte':
-      return filtered(planCte(planning, item), conditions)
+      return planCte(planning, item, conditions)
     case 'function': {
       planning.name(item.id, functionName(item.calls[0]), item.columns)
       const layout = item.columns.map((column, i): Slot => ({ relation: item.id, column: i, type: column.type }))
@@ -197,8 +197,66 @@ export function planTable(
     return filtered(marked(planning, id, scan), waiting)
   }
   const mine = order?.columns.every((column) => column.relation === id) ? order : undefined
-  const { scan } = accessPath(table, id, tableScanLayout(planning, item), plain, mine)
-  return filtered(scan, waiting)
+  const layout = tableScanLayout(planning, item)
+  const { scan, cost } = accessPath(table, id, layout, plain, mine)
+  return byComputedKey(planning, item, layout, plain, waiting, cost) ?? filtered(scan, waiting)
+}
+
+/** `id = (SELECT ...)`: the value is computed first, and the scan reads it like the column of an outer row. */
+function byComputedKey(
+  planning: Planning,
+  { id, table }: Extract<FromItem, { kind: 'table' }>,
+  layout: Layout,
+  plain: readonly Expr[],
+  waiting: readonly Expr[],
+  cost: number,
+): Node | undefined {
+  if (waiting.length === 0) return undefined
+  const computed: Expr[] = []
+  const values = planning.newRelation('computed', computed)
+  const ahead = new Map<Expr, Expr>()
+  for (const condition of waiting) {
+    const moved = withComputed(condition, id, (expr) => {
+      computed.push(expr)
+      return { kind: 'column', type: expr.type, relation: values, column: computed.length - 1 }
+    })
+    if (moved !== undefined) ahead.set(condition, moved)
+  }
+  if (computed.length === 0) return undefined
+  const moved = [...ahead.values()]
+  const path = accessPath(table, id, layout, [...plain, ...moved], undefined)
+  if (path.cost >= cost || !moved.some((condition) => path.scan.bounds?.conditions.includes(condition))) return undefined
+  const left = extend(oneRowNode, values, computed)
+  const reads = planning.reads(moved, (relation) => relation === values)
+  const joined: Node = {
+    kind: 'nestedLoop',
+    join: 'inner',
+    left,
+    right: path.scan,
+    condition: undefined,
+    lateral: true,
+    bindings: planning.bindings(reads, left.layout),
+    layout: [...left.layout, ...path.scan.layout],
+    rows: path.scan.rows,
+  }
+  return filtered(
+    joined,
+    waiting.filter((condition) => !ahead.has(condition)),
+  )
+}
+
+/** The condition with its waiting side taken out, when the other side is a column of the table and the waiting one reads no row of it. */
+function withComputed(condition: Expr, id: RelationId, compute: (expr: Expr) => Expr): Expr | undefined {
+  const isOwn = (expr: Expr): boolean => relationsOf(expr).has(id)
+  const canMove = (own: Expr, other: Expr): boolean =>
+    isOwn(own) && !waits(own) && waits(other) && !isOwn(other) && !isVolatile(other)
+  if (condition.kind === 'anyArray') {
+    return canMove(condition.left, condition.array) ? { ...condition, array: compute(condition.array) } : undefined
+  }
+  if (condition.kind !== 'call' || asComparison(condition) === undefined) return undefined
+  const [left, right] = condition.arguments as readonly [Expr, Expr]
+  if (canMove(left, right)) return { ...condition, arguments: [left, compute(right)] }
+  return canMove(right, left) ? { ...condition, arguments: [compute(left), right] } : undefined
 }
 
 /** Gives rows that are read as wholes a column that is never NULL: a row that an outer join has made up lacks it. */
@@ -214,17 +272,18 @@ function marked(planning: Planning, relation: RelationId, node: Node): Node {
   }
 }
 
-function planCte(planning: Planning, item: Extract<FromItem, { kind: 'cte' }>): Node {
+function planCte(planning: Planning, item: Extract<FromItem, { kind: 'cte' }>, conditions: readonly Expr[]): Node {
   const inlined = planning.inlined.get(item.cte)
   if (inlined !== undefined) {
     planning.name(item.id, 'cte', item.columns)
-    return marked(planning, item.id, planning.query(inlined, item.id))
+    const { query, rest } = pushIntoQuery(inlined, item.id, conditions)
+    return marked(planning, item.id, filtered(planning.query(query, item.id), rest))
   }
   const known = planning.commonTables.get(item.cte)
   assert(known !== undefined, 'a common table is planned before its readers')
   planning.name(item.id, known.name, item.columns)
   const layout = item.columns.map((column, i): Slot => ({ relation: item.id, column: i, type: column.type }))
-  return marked(planning, item.id, {
+  const scan: Node = {
     kind: 'cteScan',
     layout,
     rows: known.rows,
@@ -232,7 +291,8 @@ function planCte(planning: Planning, item: Extract<FromItem, { kind: 'cte' }>): 
     cte: item.cte,
     name: known.name,
     working: planning.steps.has(item.cte),
-  })
+  }
+  return filtered(marked(planning, item.id, scan), conditions)
 }
 
 /* ---------------------------------------------------------------- outer joins */
