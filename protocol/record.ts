@@ -23,6 +23,7 @@ const modes: readonly Mode[] = ['X', 'N', 'S', 'R', 'E']
 const operations: readonly WriteOperation[] = ['create', 'update', 'delete']
 /** Room for everything but the body in a message. */
 const headBytesMax = 128
+const payloadBytesMax = journalMessageBytesMax - headBytesMax
 /** A slice of a large transaction ends here even when fewer writes are in it. */
 const sliceBytesMax = 1_048_576
 
@@ -52,28 +53,33 @@ export const bodyOf = (piece: Buffer): Body => ({ pieces: [piece], bytes: piece.
 
 const scratch = new ByteWriter(65_536)
 
-/** Splits a body into the payloads of its messages. */
-export function bodyParts(body: Body): Buffer[] {
-  const room = journalMessageBytesMax - headBytesMax
-  if (body.bytes <= room) return [body.pieces.length === 1 ? (body.pieces[0] as Buffer) : Buffer.concat(body.pieces)]
-  const parts: Buffer[] = []
-  let part = Buffer.allocUnsafeSlow(room)
+/** How many messages a body takes. */
+export function partCount(body: Body): number {
+  return Math.max(1, Math.ceil(body.bytes / payloadBytesMax))
+}
+
+/** The payloads of its messages, one after the other: a large body is never copied in one go. */
+export function* bodyParts(body: Body): Iterable<Buffer> {
+  if (body.pieces.length === 1 && body.bytes <= payloadBytesMax) {
+    yield body.pieces[0] as Buffer
+    return
+  }
+  let left = body.bytes
+  let part = Buffer.allocUnsafeSlow(Math.min(payloadBytesMax, left))
   let filled = 0
   for (const piece of body.pieces) {
     let from = 0
     while (from < piece.length) {
-      if (filled === room) {
-        parts.push(part)
-        part = Buffer.allocUnsafeSlow(room)
-        filled = 0
-      }
-      const copied = piece.copy(part, filled, from, from + room - filled)
+      const copied = piece.copy(part, filled, from, from + part.length - filled)
       from += copied
       filled += copied
+      if (filled < part.length) continue
+      left -= filled
+      yield part
+      part = Buffer.allocUnsafeSlow(Math.min(payloadBytesMax, left))
+      filled = 0
     }
   }
-  parts.push(part.subarray(0, filled))
-  return parts
 }
 
 export function encodePart(writer: Writer, prevHash: string, payload: Buffer): Buffer {

@@ -23,6 +23,7 @@ import {
   encodePart,
   encodeStatement,
   messageHash,
+  partCount,
   type Writer,
 } from '../../protocol/record.ts'
 import { type Tau, tau } from '../../protocol/time.ts'
@@ -254,16 +255,16 @@ export class Ownership {
   async append(content: RecordContent, body: Body, times: { readonly tau: Tau; readonly horizon: Tau }): Promise<Appended> {
     const { journal, writer } = this
     const sentAt = journal.monotonic()
-    const parts = bodyParts(body)
-    const first = journal.end?.hash ?? ''
-    for (let i = 0; i < parts.length - 1; i++) {
-      const part = encodePart(writer, journal.end?.hash ?? '', parts[i] as Buffer)
-      if ((await journal.send(part, undefined)) === 'full') return { kind: 'full' }
+    const head: RecordHead = { ...writer, ...times, prevHash: journal.end?.hash ?? '' }
+    const lastPart = partCount(body) - 1
+    let part = 0
+    for (const payload of bodyParts(body)) {
+      const prevHash = journal.end?.hash ?? ''
+      const isLast = part++ === lastPart
+      const message = isLast ? encodeLast(content.kind, head, prevHash, lastPart, payload) : encodePart(writer, prevHash, payload)
+      const record = isLast ? ({ ...head, ...content } as JournalRecord) : undefined
+      if ((await journal.send(message, record)) === 'full') return { kind: 'full' }
     }
-    const head: RecordHead = { ...writer, ...times, prevHash: first }
-    const payload = parts[parts.length - 1] as Buffer
-    const last = encodeLast(content.kind, head, journal.end?.hash ?? '', parts.length - 1, payload)
-    if ((await journal.send(last, { ...head, ...content } as JournalRecord)) === 'full') return { kind: 'full' }
     return { kind: 'appended', sequence: (journal.end as JournalEnd).sequence, sentAt }
   }
 }

@@ -30,7 +30,7 @@ const beforeTombstone = 2
 /** Writes put to disk, or versions freed, in one turn and one transaction. */
 const sliceMax = 2_000
 /** A little patience makes larger transactions and spares the disk, which the journal needs. */
-const flushDelayMsDefault = 50
+const flushDelayMsDefault = 500
 const pendingSoonMax = 20_000
 /** Beyond it, appliers wait for the disk. */
 const pendingMax = 400_000
