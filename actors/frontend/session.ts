@@ -238,7 +238,6 @@ export class ClientSession implements BackendSink, Connection {
       this.destroy()
       return
     }
-    this.writer.abandonMessage()
     this.writer.error(error.with({ severity: 'FATAL' }))
     this.writer.flush()
     this.leave()

@@ -170,7 +170,9 @@ export class BackendWriter implements SessionOutput {
     this.end(out)
   }
 
+  /** Takes back a row that the error has cut short: an output function may fail in its middle. */
   error(error: SqlError): void {
+    this.abandonMessage()
     this.report(0x45, error.fields.severity ?? 'ERROR', error.code, error.message, error.fields)
   }
 
@@ -279,8 +281,7 @@ export class BackendWriter implements SessionOutput {
     out.owner = undefined
   }
 
-  /** Takes back a message that an error has cut short. */
-  abandonMessage(): void {
+  private abandonMessage(): void {
     if (this.start < 0) return
     this.own().length = this.start
     this.start = -1

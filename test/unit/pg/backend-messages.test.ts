@@ -203,15 +203,15 @@ test('output leaves when 64 kB have gathered, and a huge row leaves no huge buff
   expect(messages.map(({ fields }) => (fields as string[])[0]?.length)).toEqual([...Array(20).fill(10_000), 3_000_000])
 })
 
-test('a message cut short is taken back', async () => {
+test('a row cut short by an error is taken back', async () => {
   const { out, sink } = writer()
   out.commandComplete('SET')
   out.beginRow(3)
   out.fieldText('half')
-  out.abandonMessage()
+  out.error(new SqlError('22003', 'value out of range'))
   out.readyForQuery('E')
   out.flush()
-  expect(await read(sink.bytes)).toMatchObject([{ name: 'commandComplete' }, { name: 'readyForQuery', status: 'E' }])
+  expect(await read(sink.bytes)).toMatchObject([{ name: 'commandComplete' }, { name: 'error' }, { name: 'readyForQuery' }])
 })
 
 test('a row that does not keep its promise is a bug', () => {
