@@ -1,4 +1,5 @@
 import { assert } from '../../../../protocol/assert.ts'
+import { arrayFunctions } from './array.ts'
 import { booleanFunctions } from './boolean.ts'
 import { byteaFunctions } from './bytea.ts'
 import { catalogDefinitionFunctions } from './catalog-definition.ts'
@@ -11,6 +12,7 @@ import { hashFunctions } from './hash.ts'
 import { identifierFunctions } from './identifier.ts'
 import { integerFunctions } from './integer.ts'
 import { intervalFunctions } from './interval.ts'
+import { jsonFunctions } from './json.ts'
 import { nullCountFunctions } from './null-count.ts'
 import { numericFunctions } from './numeric.ts'
 import type { AggregateFunction, Implementations, ScalarFunction, SpecializedFunction } from './registry.ts'
@@ -36,6 +38,8 @@ const families: readonly Implementations[] = [
   extremeFunctions,
   datetimeFunctions,
   intervalFunctions,
+  arrayFunctions,
+  jsonFunctions,
   catalogDefinitionFunctions,
   catalogPrivilegeFunctions,
   catalogSessionFunctions,
