@@ -1,10 +1,10 @@
 import { assert } from '../../protocol/assert.ts'
 import { readOnlyTransaction } from './block.ts'
+import { type Answer, newRun } from './planned.ts'
 import type { PreparedStatement } from './prepared.ts'
 import type { Session } from './session.ts'
 import { CatalogSnapshot } from './sql/catalog/snapshot.ts'
 import { type DdlContext, type DdlResult, executeDdl } from './sql/ddl/ddl.ts'
-import { type Answer, newRun } from './statement.ts'
 import type { Task } from './task.ts'
 
 /** CREATE, ALTER, DROP, TRUNCATE, COMMENT: a change of the catalog in this transaction. */

@@ -1,13 +1,13 @@
 import { SqlError, unsupported } from '../../protocol/errors.ts'
 import { readOnlyTransaction } from './block.ts'
 import { truth } from './parameter.ts'
+import { type Answer, newRun } from './planned.ts'
 import { nodeKind, PreparedStatement } from './prepared.ts'
 import { plainColumn } from './result.ts'
 import type { Session } from './session.ts'
 import type { OutputColumn } from './sql/bind/bound.ts'
 import type { Affected, Suspension } from './sql/execute/run.ts'
 import { type ExplainOptions, explainAnalyze, explainPlan } from './sql/plan/explain.ts'
-import { type Answer, newRun } from './statement.ts'
 import type { Task } from './task.ts'
 
 interface Option {

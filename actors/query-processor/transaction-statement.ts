@@ -1,9 +1,9 @@
 import { SqlError, unsupported } from '../../protocol/errors.ts'
 import type { TransactionModes } from './block.ts'
+import type { Answer } from './planned.ts'
 import type { PreparedStatement } from './prepared.ts'
 import type { Session } from './session.ts'
 import { unsupportedIsolation } from './settings.ts'
-import type { Answer } from './statement.ts'
 import type { Task } from './task.ts'
 
 export interface DefElem {

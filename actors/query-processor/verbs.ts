@@ -2,12 +2,12 @@ import { SqlError, unsupported } from '../../protocol/errors.ts'
 import { typeByOid } from '../../protocol/values/registry.ts'
 import type { Value } from '../../protocol/values/value.ts'
 import type { Execution } from './execution.ts'
+import { type Answer, openPlanned } from './planned.ts'
 import type { PortalSource } from './portal.ts'
 import { nodeKind, PreparedStatement } from './prepared.ts'
 import type { Session } from './session.ts'
 import type { OutputColumn } from './sql/bind/bound.ts'
 import { Suspension } from './sql/execute/run.ts'
-import { type Answer, openPlanned } from './statement.ts'
 import type { Task } from './task.ts'
 
 /* ---------------------------------------------------------------- PREPARE, EXECUTE, DEALLOCATE, DISCARD */

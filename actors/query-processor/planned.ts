@@ -1,0 +1,88 @@
+import type { Value } from '../../protocol/values/value.ts'
+import { readOnlyTransaction } from './block.ts'
+import { type Execution, streamOf } from './execution.ts'
+import { StatementContext } from './function-context.ts'
+import { StatementMemory } from './memory.ts'
+import type { PortalSource } from './portal.ts'
+import type { PreparedStatement } from './prepared.ts'
+import { memoryBytesMax } from './runtime.ts'
+import type { Session } from './session.ts'
+import type { OutputColumn } from './sql/bind/bound.ts'
+import type { Catalog } from './sql/catalog/schema.ts'
+import { execute, executeAtOnce } from './sql/execute/execute.ts'
+import type { Affected, Run } from './sql/execute/run.ts'
+import type { Task } from './task.ts'
+
+/** What a statement that is no query answers. */
+export interface Answer {
+  readonly tag: string
+  readonly columns?: readonly OutputColumn[]
+  readonly rows?: readonly (readonly Value[])[]
+}
+
+/** A query or a modification: bound and planned under this transaction's catalog, then opened. */
+export function* openPlanned(session: Session, source: PortalSource): Task<Execution> {
+  const { statement, parameters } = source
+  yield* session.beginStatement()
+  const catalog = yield* session.catalog()
+  const { plan, bound } = session.planFor(statement, catalog, false)
+  if (session.block.readOnly && plan.writes) throw readOnlyTransaction(commandName(statement))
+  const { run, release } = newRun(session, catalog, parameters)
+  const affected: Affected = { rows: 0 }
+  const batch = executeAtOnce(plan, run, affected)
+  return {
+    columns: bound.columns,
+    stream: batch === undefined ? execute(plan, run, affected) : streamOf(batch),
+    tag: (rows) => commandTag(statement, affected, rows),
+    release,
+  }
+}
+
+/** What one execution of a plan is given. */
+export function newRun(session: Session, catalog: Catalog, parameters: readonly Value[]): { run: Run; release(): void } {
+  const { interrupts, runtime } = session
+  let spill: ReturnType<typeof runtime.newSpill>
+  const run: Run = {
+    access: session.block.transaction,
+    catalog,
+    parameters,
+    functions: new StatementContext(session, catalog),
+    memory: new StatementMemory(memoryBytesMax),
+    checkInterrupts: () => interrupts.check(),
+    shouldYield: () => interrupts.isDue(),
+    get spill() {
+      spill ??= runtime.newSpill()
+      return spill
+    },
+  }
+  return { run, release: () => spill?.release() }
+}
+
+/** As PostgreSQL names the command in "cannot execute ... in a read-only transaction". */
+function commandName({ kind, body }: PreparedStatement): string {
+  if (kind !== 'SelectStmt') return kind.replace('Stmt', '').toUpperCase()
+  const { lockingClause } = body as { readonly lockingClause?: readonly { LockingClause?: { strength?: string } }[] }
+  switch (lockingClause?.[0]?.LockingClause?.strength) {
+    case 'LCS_FORUPDATE':
+      return 'SELECT FOR UPDATE'
+    case 'LCS_FORKEYSHARE':
+      return 'SELECT FOR KEY SHARE'
+    default:
+      return 'SELECT'
+  }
+}
+
+function commandTag({ kind }: PreparedStatement, affected: Affected, rows: number): string {
+  switch (kind) {
+    case 'InsertStmt':
+      return `INSERT 0 ${affected.rows}`
+    case 'UpdateStmt':
+      return `UPDATE ${affected.rows}`
+    case 'DeleteStmt':
+      return `DELETE ${affected.rows}`
+    case 'MergeStmt':
+      return `MERGE ${affected.rows}`
+    default:
+      return `SELECT ${rows}`
+  }
+}
