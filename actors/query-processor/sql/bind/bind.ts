@@ -2,7 +2,7 @@ import { assert } from '../../../../protocol/assert.ts'
 import { SqlError } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
 import type { Table, TypeRef } from '../catalog/schema.ts'
-import { unknownOid } from '../functions/builtin-types.ts'
+import { findBuiltinType, unknownOid } from '../functions/builtin-types.ts'
 import { stackDepthExceeded } from '../parse.ts'
 import type { BoundResult, BoundStatement, Expr, RelationId } from './bound.ts'
 import { coerceToBoolean, coerceToTarget, typeName } from './coerce.ts'
@@ -36,6 +36,9 @@ function bindStatement(statement: Statement, node: Node): BoundStatement {
 }
 
 function newStatement(scope: BindScope): Statement {
+  for (const oid of scope.parameterTypes) {
+    if (oid !== 0 && findBuiltinType(oid) === undefined) throw new SqlError('42704', `type with OID ${oid} does not exist`)
+  }
   const grammar: Grammar = {
     query: (select, parent, options) => bindQuery(statement, select, parent, options),
     modify: (node, parent) => bindModify(statement, node, parent),

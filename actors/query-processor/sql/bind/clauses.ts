@@ -84,6 +84,7 @@ export function bindGroupBy(scope: QueryScope, nodes: readonly Node[] | undefine
   const { statement } = scope
   const keys: Expr[] = []
   const add = (node: Node): void => {
+    if (node.GroupingSet?.kind === 'GROUPING_SET_EMPTY' && nodes?.length === 1) return
     if (node.GroupingSet !== undefined) throw statement.unsupported('GROUPING SETS', locationIn(node.GroupingSet))
     if (node.RowExpr?.row_format === 'COERCE_IMPLICIT_CAST') {
       for (const arg of node.RowExpr.args ?? []) add(arg)

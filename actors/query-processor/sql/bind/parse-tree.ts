@@ -26,7 +26,7 @@ export interface Node {
   readonly Float?: { readonly fval: string }
   readonly FuncCall?: FuncCall
   readonly GroupingFunc?: { readonly location?: number }
-  readonly GroupingSet?: { readonly location?: number }
+  readonly GroupingSet?: { readonly kind?: string; readonly location?: number }
   readonly IndexElem?: { readonly name?: string; readonly expr?: Node; readonly collation?: unknown; readonly opclass?: unknown }
   readonly InsertStmt?: InsertStmt
   readonly Integer?: { readonly ival?: number }
