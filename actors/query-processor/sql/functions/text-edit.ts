@@ -1,7 +1,6 @@
 import { outOfMemory, SqlError } from '../../../../protocol/errors.ts'
 import { characterCount, characterPosition } from '../../../../protocol/values/utf8.ts'
-import { SqlArray, type Value } from '../../../../protocol/values/value.ts'
-import type { FunctionContext, ScalarFunction, SetFunction } from './registry.ts'
+import type { FunctionContext, ScalarFunction } from './registry.ts'
 
 /** PostgreSQL's MaxAllocSize. */
 const textBytesMax = 0x3fffffff
@@ -68,13 +67,6 @@ function splitPart(text: string, separator: string, field: number): string {
   return fields[field > 0 ? field - 1 : fields.length + field] ?? ''
 }
 
-/** string_to_array: NULL separator: every character; empty separator: one field. */
-function splitText(text: string, separator: string | null, nullText: string | null): (string | null)[] {
-  if (text === '') return []
-  const fields = separator === null ? [...text] : separator === '' ? [text] : text.split(separator)
-  return fields.map((field) => (field === nullText ? null : field))
-}
-
 function normalize(text: string, form: string): string {
   const name = form.toUpperCase()
   if (!/^NFK?[CD]$/.test(name)) throw new SqlError('22023', `invalid normalization form: ${form}`)
@@ -117,18 +109,7 @@ export const textEditing: Record<string, ScalarFunction> = {
   rtrim: trimming({ start: false, end: true }),
   translate: (_context, text: string, from: string, to: string) => translate(text, from, to),
   split_part: (_context, text: string, separator: string, field: number) => splitPart(text, separator, field),
-  text_to_array: (_context, text: string | null, separator: string | null) =>
-    text === null ? null : new SqlArray(splitText(text, separator, null)),
-  text_to_array_null: (_context, text: string | null, separator: string | null, nullText: string | null) =>
-    text === null ? null : new SqlArray(splitText(text, separator, nullText)),
   unicode_normalize_func: (_context, text: string, form: string) => normalize(text, form),
   unicode_is_normalized: (_context, text: string, form: string) => normalize(text, form) === text,
   unistr: (_context, text: string) => unistr(text),
-}
-
-export const textSets: Record<string, SetFunction> = {
-  text_to_table: (_context, text: string | null, separator: string | null): Iterable<Value> =>
-    text === null ? [] : splitText(text, separator, null),
-  text_to_table_null: (_context, text: string | null, separator: string | null, nullText: string | null): Iterable<Value> =>
-    text === null ? [] : splitText(text, separator, nullText),
 }

@@ -15,7 +15,7 @@ import { characterCount, characterPosition } from '../../../../protocol/values/u
 import { aggregate } from './aggregate.ts'
 import { comparisons, extremes, ordering } from './comparison.ts'
 import type { Implementations, ScalarFunction } from './registry.ts'
-import { textEditing, textSets } from './text-edit.ts'
+import { textEditing } from './text-edit.ts'
 import { textQuoting } from './text-format.ts'
 
 type Functions = Record<string, ScalarFunction>
@@ -196,7 +196,6 @@ export const textFunctions: Implementations = {
     initcap: (_context, text: string) => initcap(text),
     textcat: (_context, a: string, b: string) => a + b,
   },
-  set: textSets,
   aggregate: {
     'string_agg(text,text)': aggregate({
       start: (): { text: string | null } => ({ text: null }),
