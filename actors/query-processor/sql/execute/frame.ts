@@ -2,7 +2,7 @@ import type { MaybePromise } from '../../../../bus/bus.ts'
 import { SqlRow, type Value } from '../../../../protocol/values/value.ts'
 import type { FunctionContext } from '../functions/registry.ts'
 import type { RowStore } from './row-store.ts'
-import { type Affected, type Batch, type Run, type Stream, Suspension } from './run.ts'
+import { type Affected, type Run, type Stream, Suspension } from './run.ts'
 
 export type Row = readonly Value[]
 
@@ -67,14 +67,6 @@ export function* settled<T>(value: MaybePromise<T>): Generator<Suspension, T, vo
   return (answer as unknown as { readonly value: T }).value
 }
 
-/** Every row of a stream, one call each; suspensions are passed on. */
-export function* eachRow(stream: Stream, visit: (row: Row) => void): Generator<Suspension, void, void> {
-  for (const item of stream) {
-    if (item instanceof Suspension) yield item
-    else for (const row of item) visit(row)
-  }
-}
-
 /** Called in loops that emit nothing: every few hundred turns it looks whether to stop or to let others run. */
 export class Turns {
   private turns = 0
@@ -93,8 +85,6 @@ export class Turns {
     return this.run.shouldYield()
   }
 }
-
-export const isBatch = (item: Batch | Suspension): item is Batch => !(item instanceof Suspension)
 
 /** What a row weighs in memory, roughly: enough to bound it. */
 export function rowBytes(row: Row): number {

@@ -4,12 +4,12 @@ import type { HashKey } from './kernels.ts'
 import type { Run } from './run.ts'
 import { SpilledRows } from './spill-rows.ts'
 
-export const partitionCount = 16
+const partitionCount = 16
 /** Each level divides by `partitionCount`: what does not fit after these is one key's rows, held in memory or refused. */
 export const partitionDepthMax = 4
 
 /** FNV-1a over the key's text; every depth mixes differently, or one level's partition would be one partition of the next. */
-export function partitionOf(key: HashKey | null, depth: number): number {
+function partitionOf(key: HashKey | null, depth: number): number {
   const text = typeof key === 'string' ? key : String(key)
   let hash = 0x811c9dc5 ^ Math.imul(depth + 1, 0x9e3779b1)
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)

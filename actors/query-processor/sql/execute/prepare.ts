@@ -1,8 +1,9 @@
 import { assert, unreachable } from '../../../../protocol/assert.ts'
-import { SqlError } from '../../../../protocol/errors.ts'
 import type { Value } from '../../../../protocol/values/value.ts'
 import type { Expr, RowRules } from '../bind/bound.ts'
-import type { Table } from '../catalog/schema.ts'
+import { sequenceKey } from '../catalog/keys.ts'
+import type { SequenceRelation, Table } from '../catalog/schema.ts'
+import { decodeCounter } from '../catalog/sequence-counter.ts'
 import { awaitSystemRows, systemRows } from '../catalog/system/system.ts'
 import { aggregateImplementation, setImplementation } from '../functions/implementations.ts'
 import { procedureByOid } from '../functions/procedures.ts'
@@ -90,7 +91,7 @@ class Preparation {
       case 'systemScan':
         return this.systemScan(node.table, node.layout, node.filter)
       case 'sequenceScan':
-        throw new SqlError('0A000', 'reading a sequence as a table is not supported')
+        return sequenceRow(node.sequence)
       case 'values':
         return valuesRows(node.valuesRows.map((row) => row.map((expr) => this.compile(expr, noLayout))))
       case 'oneRow':
@@ -293,6 +294,14 @@ class Preparation {
 
 export const tableLayout = (table: Table, relation: number): Layout =>
   table.columns.map((column) => ({ relation, column: column.attnum - 1, type: column.type }))
+
+/** last_value, log_cnt, is_called */
+function sequenceRow(sequence: SequenceRelation): Opener {
+  return function* (frame): Stream {
+    const { last, isCalled } = decodeCounter(sequence, yield* settled(frame.run.access.get(sequenceKey(sequence.storageId))))
+    yield [[last, 0n, isCalled]]
+  }
+}
 
 const oneRow: Opener = function* (): Stream {
   yield [emptyRow]

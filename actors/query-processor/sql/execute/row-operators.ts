@@ -79,7 +79,7 @@ export function projected(evaluates: readonly Evaluate[], row: Row, frame: Frame
   return made
 }
 
-export function* projectedWaiting(exprs: readonly Compiled[], row: Row, frame: Frame): Generator<Suspension, Row, void> {
+function* projectedWaiting(exprs: readonly Compiled[], row: Row, frame: Frame): Generator<Suspension, Row, void> {
   const made = new Array<Value>(exprs.length)
   for (let i = 0; i < exprs.length; i++) {
     const expr = exprs[i] as Compiled

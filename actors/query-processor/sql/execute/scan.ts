@@ -73,7 +73,7 @@ function kept(parts: Parts, keys: readonly Key[], bytes: readonly (Uint8Array | 
 }
 
 /** Gets of many keys at once: one wait for all that are not there. */
-export function* getAll(keys: readonly Key[], frame: Frame): Generator<Suspension, (Uint8Array | undefined)[], void> {
+function* getAll(keys: readonly Key[], frame: Frame): Generator<Suspension, (Uint8Array | undefined)[], void> {
   const { access } = frame.run
   const found = new Array<Uint8Array | undefined>(keys.length)
   let waiting: Promise<unknown>[] | undefined

@@ -6,7 +6,7 @@ import { type ColumnCondition, columnConditions, type IsKnown, knownOutside, sto
 import { conjunction } from './walk.ts'
 
 /** Nobody counts rows: every table is thought to have this many. */
-export const tableRows = 10_000
+const tableRows = 10_000
 
 /** An order somebody would like the rows in; `limited` when only the first ones are wanted. */
 export interface WantedOrder {

@@ -1,7 +1,7 @@
 import type { Oid } from '../../../../protocol/ids.ts'
 import type { Expr } from '../bind/bound.ts'
 import { typeOrder } from '../functions/builtin-types.ts'
-import { allOperators, findOperator, type Operator } from '../functions/operators.ts'
+import { allOperators, type Operator } from '../functions/operators.ts'
 import { procedureByOid } from '../functions/procedures.ts'
 
 export type ComparisonOperator = '=' | '<>' | '<' | '<=' | '>' | '>='
@@ -54,12 +54,6 @@ export function operatorOf(procedure: Oid): Operator | undefined {
     }
   }
   return operatorsByProcedure.get(procedure)
-}
-
-/** The procedure of the default equality of a type. */
-export function equalityOf(type: Oid): Oid | undefined {
-  const order = typeOrder(type)
-  return order === undefined ? undefined : findOperator(order.equal)?.procedure
 }
 
 /** The same value under another name of its type. */

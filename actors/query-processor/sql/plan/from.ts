@@ -1,5 +1,4 @@
 import { assert, unreachable } from '../../../../protocol/assert.ts'
-import { SqlError } from '../../../../protocol/errors.ts'
 import type { Expr, FromItem, RelationId } from '../bind/bound.ts'
 import { waits } from '../execute/compile-expression.ts'
 import { accessPath, conditionSelectivity, type WantedOrder } from './access-path.ts'
@@ -12,7 +11,7 @@ import { isStrict } from './strict.ts'
 import { conjunction, conjuncts, eachExprOfFrom, relationsIn, relationsOf, some } from './walk.ts'
 
 /** A part of FROM that is planned on its own and then joined with the others of its group. */
-export interface Unit {
+interface Unit {
   readonly item: FromItem
   readonly relations: ReadonlySet<RelationId>
   /** Relations of the same FROM that it reads (LATERAL). */
@@ -143,7 +142,7 @@ function planUnit(planning: Planning, item: FromItem, conditions: readonly Expr[
     case 'table':
       return planTable(planning, item, conditions, order)
     case 'sequence':
-      throw new SqlError('0A000', `reading the sequence "${item.sequence.name}" as a table is not supported`)
+      return filtered(planSequence(planning, item), conditions)
     case 'subquery': {
       planning.name(item.id, item.view?.name ?? 'subquery', item.columns)
       const { query, rest } = pushIntoQuery(item.query, item.id, conditions)
@@ -181,7 +180,7 @@ export function tableScanLayout(planning: Planning, item: Extract<FromItem, { ki
   })
 }
 
-export function planTable(
+function planTable(
   planning: Planning,
   item: Extract<FromItem, { kind: 'table' }>,
   conditions: readonly Expr[],
@@ -257,6 +256,12 @@ function withComputed(condition: Expr, id: RelationId, compute: (expr: Expr) => 
   const [left, right] = condition.arguments as readonly [Expr, Expr]
   if (canMove(left, right)) return { ...condition, arguments: [left, compute(right)] }
   return canMove(right, left) ? { ...condition, arguments: [compute(left), right] } : undefined
+}
+
+function planSequence(planning: Planning, item: Extract<FromItem, { kind: 'sequence' }>): Node {
+  planning.name(item.id, item.sequence.name, item.columns)
+  const layout = item.columns.map((column, i): Slot => ({ relation: item.id, column: i, type: column.type }))
+  return marked(planning, item.id, { kind: 'sequenceScan', layout, rows: 1, relation: item.id, sequence: item.sequence })
 }
 
 /** Gives rows that are read as wholes a column that is never NULL: a row that an outer join has made up lacks it. */

@@ -37,7 +37,7 @@ export interface KeyLimit {
   readonly inclusive: boolean
 }
 
-export interface KeySpan {
+interface KeySpan {
   readonly lower: KeyLimit | undefined
   readonly upper: KeyLimit | undefined
   /** LIKE 'x%': the pattern; its literal beginning is the span. */
@@ -98,26 +98,26 @@ export interface StorageAggregateScan extends NodeHead {
   }[]
 }
 
-export interface SystemScan extends NodeHead {
+interface SystemScan extends NodeHead {
   readonly kind: 'systemScan'
   readonly relation: RelationId
   readonly table: Table
   readonly filter: Expr | undefined
 }
 
-export interface SequenceScan extends NodeHead {
+interface SequenceScan extends NodeHead {
   readonly kind: 'sequenceScan'
   readonly relation: RelationId
   readonly sequence: SequenceRelation
 }
 
-export interface ValuesScan extends NodeHead {
+interface ValuesScan extends NodeHead {
   readonly kind: 'values'
   readonly valuesRows: readonly (readonly Expr[])[]
 }
 
 /** One empty row, or none when the condition (over outer columns and parameters only) does not hold. */
-export interface OneRow extends NodeHead {
+interface OneRow extends NodeHead {
   readonly kind: 'oneRow'
 }
 
@@ -130,7 +130,7 @@ export interface FunctionScan extends NodeHead {
   readonly rowsAsValues: boolean
 }
 
-export interface CteScan extends NodeHead {
+interface CteScan extends NodeHead {
   readonly kind: 'cteScan'
   readonly relation: RelationId
   readonly cte: number
@@ -141,7 +141,7 @@ export interface CteScan extends NodeHead {
 
 /* ---------------------------------------------------------------- one input */
 
-export interface Filter extends NodeHead {
+interface Filter extends NodeHead {
   readonly kind: 'filter'
   readonly input: Node
   readonly condition: Expr
@@ -149,14 +149,14 @@ export interface Filter extends NodeHead {
   readonly once: boolean
 }
 
-export interface Project extends NodeHead {
+interface Project extends NodeHead {
   readonly kind: 'project'
   readonly input: Node
   readonly exprs: readonly Expr[]
 }
 
 /** Set-returning calls among the targets, run in step. */
-export interface ProjectSet extends NodeHead {
+interface ProjectSet extends NodeHead {
   readonly kind: 'projectSet'
   readonly input: Node
   readonly exprs: readonly Expr[]
@@ -181,7 +181,7 @@ export interface AggregateCall {
   readonly expr: Expr
 }
 
-export interface Aggregate extends NodeHead {
+interface Aggregate extends NodeHead {
   readonly kind: 'aggregate'
   readonly input: Node
   /** Places of the group keys in the input row; none: one row, also over no input. */
@@ -191,7 +191,7 @@ export interface Aggregate extends NodeHead {
   readonly sorted: boolean
 }
 
-export interface Sort extends NodeHead {
+interface Sort extends NodeHead {
   readonly kind: 'sort'
   readonly input: Node
   readonly keys: readonly SortSlot[]
@@ -200,7 +200,7 @@ export interface Sort extends NodeHead {
   readonly rowsMax: readonly Expr[]
 }
 
-export interface Limit extends NodeHead {
+interface Limit extends NodeHead {
   readonly kind: 'limit'
   readonly input: Node
   readonly limit: Expr | undefined
@@ -210,7 +210,7 @@ export interface Limit extends NodeHead {
 }
 
 /** The first row of each combination of `slots`. */
-export interface Distinct extends NodeHead {
+interface Distinct extends NodeHead {
   readonly kind: 'distinct'
   readonly input: Node
   readonly slots: readonly number[]
@@ -227,7 +227,7 @@ export interface LockRows extends NodeHead {
 export type JoinKind = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti'
 
 /** `lateral`: the right side reads the left row through the frame and is opened for each one. Else it is read once and kept. */
-export interface NestedLoop extends NodeHead {
+interface NestedLoop extends NodeHead {
   readonly kind: 'nestedLoop'
   readonly join: JoinKind
   readonly left: Node
@@ -246,7 +246,7 @@ export interface Binding {
 }
 
 /** The right side is built into a table. */
-export interface HashJoin extends NodeHead {
+interface HashJoin extends NodeHead {
   readonly kind: 'hashJoin'
   readonly join: JoinKind
   readonly left: Node
@@ -266,7 +266,7 @@ export interface SetOperation extends NodeHead {
   readonly right: Node
 }
 
-export interface Append extends NodeHead {
+interface Append extends NodeHead {
   readonly kind: 'append'
   readonly inputs: readonly Node[]
 }
@@ -286,7 +286,7 @@ export type CommonPlan =
       readonly distinct: boolean
     }
 
-export interface With extends NodeHead {
+interface With extends NodeHead {
   readonly kind: 'with'
   readonly ctes: readonly CommonPlan[]
   readonly body: Node

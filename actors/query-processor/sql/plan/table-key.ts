@@ -69,7 +69,7 @@ export function rowKey(table: Table, row: readonly Value[]): Key {
 export const hiddenRowKey = (table: Table, rowId: Key): Key => (storagePrefix(table.storageId) + rowId) as Key
 
 /** The row key without its storage prefix: what index entries hold. */
-export const rowKeyTail = (key: Key): string => key.slice(4)
+const rowKeyTail = (key: Key): string => key.slice(4)
 
 export interface IndexEntry {
   readonly key: Key

@@ -104,11 +104,6 @@ export function relationsOf(expr: Expr, into: Set<RelationId> = new Set()): Set<
   return into
 }
 
-export function relationsOfQuery(query: Query, into: Set<RelationId> = new Set()): Set<RelationId> {
-  eachExprOfQuery(query, (expr) => relationsOf(expr, into))
-  return into
-}
-
 /** The expressions that stand directly in a query, its CTEs, FROM items and arms. */
 export function eachExprOfQuery(query: Query, visit: (expr: Expr) => void): void {
   for (const cte of query.ctes) eachExprOfCommonTable(cte, visit)
