@@ -9,4 +9,15 @@ export interface AcceptedDifference {
 
 export const acceptedDifferencesMax = 60
 
-export const acceptedDifferences: readonly AcceptedDifference[] = []
+export const acceptedDifferences: readonly AcceptedDifference[] = [
+  {
+    file: 'dml-insert.sql',
+    statement: "insert into pg_class (relname) values ('x')",
+    reason: 'The system catalogs are views of our catalog: nobody writes into them, not even a superuser.',
+  },
+  {
+    file: 'type-integer.sql',
+    statement: 'select 12abc',
+    reason: 'The grammar of libpg-query 16.7.3 is of an earlier 16.x, which names one character of the junk less.',
+  },
+]

@@ -52,7 +52,8 @@ export class Client {
     const simple = statement.several || (mode === 'simple' && statement.parameters === undefined)
     this.copySync = !simple
     const binary = mode === 'extended'
-    return shown(await this.roundTrip(simple ? serialize.query(statement.sql) : extended(statement, binary)), statement)
+    const lines = shown(await this.roundTrip(simple ? serialize.query(statement.sql) : extended(statement, binary)), statement)
+    return withoutHalfResults(lines)
   }
 
   close(): void {
@@ -135,6 +136,21 @@ function shown(messages: readonly Message[], { sql }: Statement): string[] {
     else if (type === 'S') lines.push(`set ${body.toString().split('\0').slice(0, 2).join(' = ')}`)
   }
   return lines.map((line) => line.trimEnd())
+}
+
+/**
+ * What an error leaves of a result is no promise: how many rows came before it, and whether their description did, depends on what was
+ * computed ahead.
+ */
+function withoutHalfResults(lines: readonly string[]): string[] {
+  const whole: string[] = []
+  for (const line of lines) {
+    if (line.startsWith('severity ERROR')) {
+      while (/^(row|columns|parameters)\b/.test(whole.at(-1) ?? '')) whole.pop()
+    }
+    whole.push(line)
+  }
+  return whole
 }
 
 function rowDescription(body: Buffer): { name: string; typeOid: number; typmod: number; format: number }[] {

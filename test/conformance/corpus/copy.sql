@@ -63,7 +63,7 @@ copy t from stdin with (delimiter 'ab');
 copy t from stdin with (nothing true);
 \.
 copy (select id, b, c from t where id < 5 order by id) to stdout;
-copy t (id, b) to stdout with (format csv, header, quote '''', force_quote (b));
+copy (select id, b from t order by id) to stdout with (format csv, header, quote '''', force_quote (b));
 copy (select 1, null, 'a,b', 'q"q', '') to stdout with (format csv);
 copy (select 1, null, 'x') to stdout with (null 'NIL', delimiter ',');
 copy (select 'a|b') to stdout (delimiter '|');

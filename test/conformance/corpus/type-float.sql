@@ -19,7 +19,7 @@ select 1e-308::float8 / 1e10;
 select 1::float8 / 0;
 select 0::float8 / 0::float8;
 select 1e308::float8 + 1e308::float8;
-select sqrt(2::float8), cbrt(2::float8), exp(1::float8), ln(2::float8), log(2::float8), pi();
+select sqrt(2::float8), cbrt(-0.0::float8), exp(1::float8), ln(2::float8), log(2::float8), pi();
 select sqrt(-1::float8);
 select ln(0::float8);
 select ln(-1::float8);
