@@ -42,6 +42,7 @@ export function commit(
     checks: writes.length === 0 ? checks : [...checks, ...catalogChecks(transaction, catalog)],
     traceparent,
   }
+  transaction.writeSet.letGo()
   let answer: MaybePromise<CommitAnswer>
   try {
     answer = circle.commit(request)

@@ -16,6 +16,11 @@ export class SortedKeys {
     this.fresh.push(key)
   }
 
+  clear(): void {
+    this.fresh = []
+    this.runs = []
+  }
+
   /** The keys inside the range, ascending (descending when `reverse`), each once. */
   *within(range: KeyRange, reverse: boolean): Generator<Key, void, void> {
     this.settle()

@@ -13,17 +13,48 @@ interface Version {
   readonly before: Version | undefined
 }
 
-/** A key's newest state. It is the `Write` that a commit sends, so that a million rows are not copied for it. */
-interface Entry {
+/**
+ * A key's newest state. It is the `Write` that a commit sends, so that a million rows are not copied for it; post-images lie in few large
+ * chunks, because a Buffer of its own for each row would weigh more than the row.
+ */
+class Entry implements Write {
   readonly key: Key
-  operation: WriteOperation
   mode: Mode
-  postImage: Uint8Array | undefined
   command: number
   /** Versions of earlier commands, as long as somebody may still see them. */
   before: Version | undefined
   /** Storage holds the key at tauStart. */
   readonly existed: boolean
+  private chunk: Uint8Array | undefined
+  private start = 0
+  length = 0
+
+  constructor(key: Key, mode: Mode, command: number, existed: boolean) {
+    this.key = key
+    this.mode = mode
+    this.command = command
+    this.before = undefined
+    this.existed = existed
+    this.chunk = undefined
+  }
+
+  get operation(): WriteOperation {
+    if (this.chunk === undefined) return 'delete'
+    return this.existed ? 'update' : 'create'
+  }
+
+  get postImage(): Uint8Array | undefined {
+    const { chunk } = this
+    if (chunk === undefined || chunk.length === this.length) return chunk
+    return chunk.subarray(this.start, this.start + this.length)
+  }
+
+  /** Where the post-image lies; undefined: a delete. */
+  place(chunk: Uint8Array | undefined, start: number, length: number): void {
+    this.chunk = chunk
+    this.start = start
+    this.length = length
+  }
 }
 
 type Undo =
@@ -43,6 +74,9 @@ const strength: Readonly<Record<Mode, number>> = { E: 0, R: 1, S: 2, N: 3, X: 4 
 const stronger = (a: Mode, b: Mode): Mode => (strength[a] >= strength[b] ? a : b)
 /** What an entry costs beside its key and post-image, in the record and in memory. */
 const entryBytes = 32
+/** From so many entries on, post-images are gathered in chunks. */
+const gatheredFrom = 256
+const chunkBytes = 1_048_576
 
 /**
  * What one transaction has written and checked: key -> post-image, repeated writes merged. Statements do not see what they write
@@ -55,6 +89,8 @@ export class WriteSet {
   private readonly sorted = new SortedKeys()
   /** Kept only while there are savepoints. */
   private undo: Undo[] = []
+  private chunk: Buffer | undefined
+  private chunkUsed = 0
   private marks = 0
   private readonly bytesMax: number
   bytes = 0
@@ -99,13 +135,14 @@ export class WriteSet {
     if (entry === undefined) {
       this.take(key.length + entryBytes + (postImage?.length ?? 0))
       if (this.marks > 0) this.undo.push({ kind: 'new', key })
-      const operation = postImage === undefined ? 'delete' : existed ? 'update' : 'create'
-      this.entries.set(key, { key, operation, mode, postImage, command, before: undefined, existed })
+      const made = new Entry(key, mode, command, existed)
+      this.put(made, postImage)
+      this.entries.set(key, made)
       this.sorted.add(key)
       return
     }
     assert(command >= entry.command, 'commands are counted upwards')
-    this.take((postImage?.length ?? 0) - (entry.postImage?.length ?? 0))
+    this.take((postImage?.length ?? 0) - entry.length)
     if (this.marks > 0) {
       const { mode, postImage, command, before } = entry
       this.undo.push({ kind: 'changed', entry, mode, postImage, command, before })
@@ -115,9 +152,31 @@ export class WriteSet {
       entry.before = { command: entry.command, postImage: entry.postImage, before: older }
       entry.command = command
     }
-    entry.postImage = postImage
+    this.put(entry, postImage)
     entry.mode = stronger(entry.mode, mode)
-    entry.operation = postImage === undefined ? 'delete' : entry.existed ? 'update' : 'create'
+  }
+
+  /** A few post-images stay as they came; many are gathered. */
+  private put(entry: Entry, postImage: Uint8Array | undefined): void {
+    if (postImage === undefined || this.entries.size < gatheredFrom || postImage.length > chunkBytes / 4) {
+      entry.place(postImage, 0, postImage?.length ?? 0)
+      return
+    }
+    if (this.chunk === undefined || this.chunkUsed + postImage.length > chunkBytes) {
+      this.chunk = Buffer.allocUnsafeSlow(chunkBytes)
+      this.chunkUsed = 0
+    }
+    this.chunk.set(postImage, this.chunkUsed)
+    entry.place(this.chunk, this.chunkUsed, postImage.length)
+    this.chunkUsed += postImage.length
+  }
+
+  /** The commit is on its way: only its request holds the writes from now on. */
+  letGo(): void {
+    this.entries.clear()
+    this.checked.clear()
+    this.sorted.clear()
+    this.undo = []
   }
 
   check(key: Key, mode: Mode): void {
@@ -163,16 +222,15 @@ export class WriteSet {
   private revert(step: Undo): void {
     if (step.kind === 'new') {
       const entry = this.entries.get(step.key) as Entry
-      this.bytes -= step.key.length + entryBytes + (entry.postImage?.length ?? 0)
+      this.bytes -= step.key.length + entryBytes + entry.length
       this.entries.delete(step.key)
     } else if (step.kind === 'changed') {
       const { entry } = step
-      this.bytes += (step.postImage?.length ?? 0) - (entry.postImage?.length ?? 0)
+      this.bytes += (step.postImage?.length ?? 0) - entry.length
       entry.mode = step.mode
-      entry.postImage = step.postImage
+      this.put(entry, step.postImage)
       entry.command = step.command
       entry.before = step.before
-      entry.operation = step.postImage === undefined ? 'delete' : entry.existed ? 'update' : 'create'
     } else if (step.mode === undefined) {
       this.bytes -= step.key.length + entryBytes
       this.checked.delete(step.key)
