@@ -4,6 +4,7 @@ import { coerceToTarget, typeName, typeRef } from './coerce.ts'
 import { columnOf, findColumn, findItem, missingColumn, missingItem, noteUse } from './namespace.ts'
 import { type AIndices, type ColumnRef, locationIn, type Node, nodeLocation, text } from './parse-tree.ts'
 import { requireColumnsAllowed } from './places.ts'
+import { crossDatabase } from './refusal-texts.ts'
 import type { NamespaceItem, QueryScope } from './scope.ts'
 
 /** transformColumnRef: `a`, `t.a`, `s.t.a`, `db.s.t.a`, and whole rows. */
@@ -36,7 +37,7 @@ export function qualifiedItem(scope: QueryScope, ref: ColumnRef): NamespaceItem 
     throw statement.error('42601', `improper qualified name (too many dotted names): ${shown}`, location)
   }
   if (parts.length === 3 && parts[0] !== statement.outside.database) {
-    throw statement.error('0A000', `cross-database references are not implemented: ${shown}`, location)
+    throw statement.error('0A000', crossDatabase(shown), location)
   }
   const name = { schema: parts.at(-2), name: parts.at(-1)! }
   const item = findItem(scope, name, location)
@@ -81,6 +82,10 @@ export function selectField(scope: QueryScope, expr: Expr, name: string): Expr {
     )
   }
   const field = fields?.findIndex((candidate) => candidate.name === name) ?? -1
+  if (field < 0 && expr.kind === 'wholeRow') {
+    const item = scope.rangeTable.find((candidate) => candidate.id === expr.relation)
+    throw statement.error('42703', `column ${item?.name ?? '?'}.${name} does not exist`, location)
+  }
   if (field < 0) throw statement.error('42703', `could not identify column "${name}" in record data type`, location)
   return statement.place(fieldOf(expr, field), location)
 }

@@ -291,6 +291,7 @@ function bindArray(
   }
   const element = given?.oid ?? selectCommonType(statement, parts, 'ARRAY')
   if (arrayElement(element) !== 0) throw statement.unsupported('a multidimensional array', location)
+  if (element === recordOid) throw statement.unsupported('an array of rows', location)
   const array = arrayOver(element)
   if (array === 0) {
     throw statement.error('42704', `could not find array type for data type ${typeName(element)}`, location)

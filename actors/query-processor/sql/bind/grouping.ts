@@ -38,7 +38,7 @@ export class Grouping {
     return withChildren(expr, (child) => this.check(child))
   }
 
-  private requireGrouped(column: Expr & { kind: 'column' }, inSubquery: boolean): void {
+  private requireGrouped(column: Expr & { kind: 'column' }, inSubquery: boolean, name?: string): void {
     if (!this.scope.own.has(column.relation)) return
     if (this.keys.some((key) => sameExpr(key, column))) return
     if (this.dependsOnKeys(column.relation)) {
@@ -46,7 +46,7 @@ export class Grouping {
       return
     }
     const { statement } = this.scope
-    const shown = this.nameOf(column)
+    const shown = this.nameOf(column, name)
     const message = inSubquery
       ? `subquery uses ungrouped column "${shown}" from outer query`
       : `column "${shown}" must appear in the GROUP BY clause or be used in an aggregate function`
@@ -60,7 +60,7 @@ export class Grouping {
         { kind: 'column', type, relation: row.relation, column } as const,
         this.scope.statement.locationOf(row),
       )
-      this.requireGrouped(expr, false)
+      this.requireGrouped(expr, false, '*')
     })
   }
 
@@ -79,10 +79,10 @@ export class Grouping {
     )
   }
 
-  private nameOf(column: Expr & { kind: 'column' }): string {
+  private nameOf(column: Expr & { kind: 'column' }, name: string | undefined): string {
     const item = this.scope.rangeTable.find((candidate) => candidate.id === column.relation)
     const found = item?.columns.find(({ expr }) => expr.kind === 'column' && expr.column === column.column)
-    return `${item?.name ?? ''}.${found?.name ?? ''}`
+    return `${item?.name ?? ''}.${name ?? found?.name ?? ''}`
   }
 }
 

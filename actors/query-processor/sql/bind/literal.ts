@@ -5,6 +5,7 @@ import type { TypeRef } from '../catalog/schema.ts'
 import { arrayElement, type BuiltinType, builtinType, isPolymorphic } from '../functions/builtin-types.ts'
 import { isObjectIdentifier, objectIdentifier } from './object-identifier.ts'
 import { locationIn, type TypeName, texts } from './parse-tree.ts'
+import { anonymousCompositeInput } from './refusal-texts.ts'
 import type { Statement } from './scope.ts'
 
 /** The value of a quoted literal once its type is known; an error points at the literal. */
@@ -31,7 +32,7 @@ function readLiteral(statement: Statement, written: string, type: TypeRef): Valu
   if (isPolymorphic(type.oid)) throw new SqlError('0A000', `cannot accept a value of type ${name.displayName}`)
   const reader = typeByOid(type.oid)
   if (reader === undefined) {
-    if (name.kind === 'p') throw new SqlError('0A000', `input of anonymous composite types is not implemented`)
+    if (name.kind === 'p') throw new SqlError('0A000', anonymousCompositeInput)
     throw new SqlError('0A000', `a literal of type ${name.displayName} is not supported`)
   }
   return reader.input(written, type.typmod, statement.outside.settings)

@@ -3,6 +3,7 @@ import type { Relation, TypeRef } from '../catalog/schema.ts'
 import { arrayOver, type BuiltinType, builtinTypeByName, isRefusedType } from '../functions/builtin-types.ts'
 import { typeModifier } from './literal.ts'
 import { locationIn, type RangeVar, type TypeName, texts } from './parse-tree.ts'
+import { crossDatabase } from './refusal-texts.ts'
 import { findIndex, findRelation } from './relation-names.ts'
 import type { Statement } from './scope.ts'
 
@@ -14,7 +15,7 @@ export function openRelation(statement: Statement, range: RangeVar, futureCtes: 
   const location = locationIn(range)
   if (range.catalogname !== undefined && range.catalogname !== database) {
     const full = `${range.catalogname}.${range.schemaname}.${range.relname}`
-    throw statement.error('0A000', `cross-database references are not implemented: "${full}"`, location)
+    throw statement.error('0A000', crossDatabase(`"${full}"`), location)
   }
   const name = { schema: range.schemaname, name: range.relname }
   const relation = findRelation(catalog, searchPath, name)

@@ -61,6 +61,7 @@ export function objectIdentifier(scope: NameScope, type: Oid, written: string): 
 
 function relationOid({ catalog, searchPath }: NameScope, written: string): Oid {
   const parts = splitQualifiedName(written)
+  if (parts.length > 3) throw new SqlError('42601', `improper relation name (too many dotted names): ${parts.join('.')}`)
   const name = { schema: parts.length > 1 ? parts.at(-2) : undefined, name: parts.at(-1)! }
   const found = findRelation(catalog, searchPath, name) ?? findIndex(catalog, searchPath, name)
   if (found === undefined) throw new SqlError('42P01', `relation "${parts.join('.')}" does not exist`)

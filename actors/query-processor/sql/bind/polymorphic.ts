@@ -14,6 +14,7 @@ import {
   isAnyCompatibleFamily,
   isAnyElementFamily,
   isPolymorphic,
+  recordOid,
   textOid,
   typeCategory,
   unknownOid,
@@ -137,6 +138,7 @@ export function resolvePolymorphic(
 
 function arrayOf(element: Oid): Oid {
   if (element === anyarrayOid) return anyarrayOid
+  if (element === recordOid) throw new SqlError('0A000', 'an array of rows is not supported')
   const array = arrayOver(element)
   if (array === 0) throw mismatch(`could not find array type for data type ${display(element)}`, {}, '42704')
   return array

@@ -1,4 +1,5 @@
 import { type CommonTableExpr, locationIn, type Node, type RangeVar } from './parse-tree.ts'
+import { mutualRecursion } from './refusal-texts.ts'
 import type { Statement } from './scope.ts'
 
 /** Which WITH items need which: found in the raw tree, before any name has a meaning. */
@@ -22,7 +23,7 @@ export function inDependencyOrder(statement: Statement, items: readonly CommonTa
   while (waiting.length > 0) {
     const free = waiting.find((item) => waiting.every((other) => other === item || !mentions(item.ctequery, other.ctename)))
     if (free === undefined) {
-      const message = 'mutual recursion between WITH items is not implemented'
+      const message = mutualRecursion
       throw statement.error('0A000', message, locationIn(waiting[0]!))
     }
     ordered.push(free)

@@ -1,10 +1,11 @@
 import type { TypeRef } from '../catalog/schema.ts'
 import type { CommonTable, OutputColumn, Query } from './bound.ts'
 import { selectCommonType, typeName } from './coerce.ts'
+import { withTypes } from './output-types.ts'
 import { type CommonTableExpr, locationIn, type Node, nodeLocation, type RangeVar, type SelectStmt, text } from './parse-tree.ts'
 import { mentions } from './recursion.ts'
+import { inRecursiveQuery } from './refusal-texts.ts'
 import type { CteEntry, QueryScope } from './scope.ts'
-import { withTypes } from './set-operation.ts'
 
 /** A WITH RECURSIVE item that names itself: checked as checkWellFormedRecursion does, bound first arm first. */
 export function bindRecursive(scope: QueryScope, item: CommonTableExpr, entry: CteEntry): CommonTable {
@@ -87,10 +88,10 @@ function requireWellFormed(scope: QueryScope, item: CommonTableExpr, select: Sel
     throw statement.error('42P19', message, reference(select.larg))
   }
   const refused: readonly (readonly [unknown, string])[] = [
-    [select.sortClause, 'ORDER BY in a recursive query is not implemented'],
-    [select.limitOffset, 'OFFSET in a recursive query is not implemented'],
-    [select.limitCount, 'LIMIT in a recursive query is not implemented'],
-    [select.lockingClause, 'FOR UPDATE/SHARE in a recursive query is not implemented'],
+    [select.sortClause, inRecursiveQuery('ORDER BY')],
+    [select.limitOffset, inRecursiveQuery('OFFSET')],
+    [select.limitCount, inRecursiveQuery('LIMIT')],
+    [select.lockingClause, inRecursiveQuery('FOR UPDATE/SHARE')],
   ]
   for (const [part, message] of refused) {
     if (part === undefined) continue

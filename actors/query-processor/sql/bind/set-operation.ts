@@ -1,12 +1,11 @@
-import { assert } from '../../../../protocol/assert.ts'
 import type { TypeRef } from '../catalog/schema.ts'
-import { unknownOid } from '../functions/builtin-types.ts'
 import type { Expr, OutputColumn, OutputSort, Query } from './bound.ts'
 import { bindLimits } from './clauses.ts'
-import { coerceToCommonType, coerceTypmod, selectCommonType, typeRef } from './coerce.ts'
+import { coerceToCommonType, selectCommonType, typeRef } from './coerce.ts'
 import { addItem } from './from-names.ts'
 import { missingColumn } from './namespace.ts'
 import { requireEquality } from './operator.ts'
+import { sameType, withTypes } from './output-types.ts'
 import { locationIn, type Node, nodeLocation, type SelectStmt, text } from './parse-tree.ts'
 import type { QueryScope } from './scope.ts'
 import { sortKey } from './sort-key.ts'
@@ -116,8 +115,6 @@ function unify(scope: QueryScope, { operation, all, left, right, rightNode }: Ar
   }
 }
 
-const sameType = (a: TypeRef, b: TypeRef): boolean => a.oid === b.oid && a.typmod === b.typmod
-
 /** What stands in an arm's output column, for its type and its place. */
 function outputExpr(scope: QueryScope, query: Query, i: number): Expr {
   if (query.kind === 'select') return query.targets[i]!
@@ -136,67 +133,6 @@ function firstTarget(node: SelectStmt): number {
   if (target?.val !== undefined) return nodeLocation(target.val)
   const value = select.valuesLists?.[0]?.List?.items[0]
   return value === undefined ? -1 : nodeLocation(value)
-}
-
-/** The query with its outputs cast: inside it where nothing in it looks at them, else around it. */
-export function withTypes(scope: QueryScope, query: Query, types: readonly TypeRef[], context: string): Query {
-  const { statement } = scope
-  if (query.columns.every((column, i) => sameType(column.type, types[i]!) && !isOpen(query, i))) return query
-  const columns = query.columns.map((column, i) => (sameType(column.type, types[i]!) ? column : { ...column, type: types[i]! }))
-  const cast = (expr: Expr, i: number): Expr => {
-    const coerced = coerceToCommonType(statement, expr, types[i]!.oid, context)
-    return coerceTypmod(statement, coerced, types[i]!, false)
-  }
-  const isBare = query.limit === undefined && query.offset === undefined && query.orderBy.length === 0
-  if (query.kind === 'values' && isBare) return { ...query, columns, rows: query.rows.map((row) => row.map(cast)) }
-  if (query.kind === 'select') {
-    const castTargets = query.targets.map((expr, i) => (i < types.length ? cast(expr, i) : expr))
-    if (isBare && query.distinct === 'none') return { ...query, columns, targets: castTargets }
-    // Literals may change type in place: all rows have the same one.
-    const onlyConstants = query.targets.every(
-      (expr, i) => castTargets[i] === expr || expr.kind === 'constant' || expr.kind === 'parameter',
-    )
-    if (onlyConstants) {
-      const moved = (expr: Expr): Expr => castTargets[query.targets.indexOf(expr)] ?? expr
-      return {
-        ...query,
-        columns,
-        targets: castTargets,
-        orderBy: query.orderBy.map((key) => ({ ...key, expr: moved(key.expr) })),
-        distinct: typeof query.distinct === 'string' ? query.distinct : query.distinct.map(moved),
-      }
-    }
-  }
-  return castAround(scope, query, columns, cast)
-}
-
-const isOpen = (query: Query, i: number): boolean => query.columns[i]!.type.oid === unknownOid
-
-function castAround(
-  scope: QueryScope,
-  query: Query,
-  columns: readonly OutputColumn[],
-  cast: (expr: Expr, i: number) => Expr,
-): Query {
-  const id = scope.newRelation()
-  const targets = query.columns.map((column, i) => cast({ kind: 'column', type: column.type, relation: id, column: i }, i))
-  return {
-    kind: 'select',
-    ctes: [],
-    columns,
-    limit: undefined,
-    offset: undefined,
-    withTies: false,
-    from: { kind: 'subquery', id, query, lateral: false, columns: query.columns },
-    where: undefined,
-    grouped: false,
-    groupBy: [],
-    having: undefined,
-    targets,
-    distinct: 'none',
-    orderBy: [],
-    locking: [],
-  }
 }
 
 /** ORDER BY of a set operation: its columns by name or position. */
@@ -236,14 +172,4 @@ function outputIndex(scope: QueryScope, node: Node, columns: readonly OutputColu
     detail: 'Only result column names can be used, not expressions or functions.',
     hint: 'Add the expression/function to every SELECT, or move the UNION into a FROM clause.',
   })
-}
-
-/** The two arms of a recursive query; the types are those of the first. */
-export function recursiveArms(select: SelectStmt): {
-  readonly start: SelectStmt
-  readonly step: SelectStmt
-  readonly distinct: boolean
-} {
-  assert(select.larg !== undefined && select.rarg !== undefined, 'a UNION has two arms')
-  return { start: select.larg, step: select.rarg, distinct: select.all !== true }
 }

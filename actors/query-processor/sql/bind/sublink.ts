@@ -26,6 +26,7 @@ export function bindSubLink(scope: QueryScope, node: SubLink, bindChild: (node: 
         return statement.place({ ...common, type: first!.type, how: 'scalar', test: undefined }, location)
       }
       if (arrayElement(first!.type.oid) !== 0) throw statement.unsupported('a multidimensional array', location)
+      if (first!.type.oid === recordOid) throw statement.unsupported('an array of rows', location)
       const array = arrayOver(first!.type.oid)
       if (array === 0) {
         throw statement.error('42704', `could not find array type for data type ${typeName(first!.type.oid)}`, location)
