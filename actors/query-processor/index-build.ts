@@ -1,4 +1,4 @@
-import type { World } from '../../bus/world.ts'
+import type { Random } from '../../bus/world.ts'
 import { assert } from '../../protocol/assert.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { type Key, keyAfter, prefixRange, storagePrefix } from '../../protocol/key.ts'
@@ -18,7 +18,7 @@ import { indexEntry } from './sql/plan/table-key.ts'
 import type { Transaction } from './transaction.ts'
 
 export interface BuildNeeds {
-  readonly world: World
+  readonly random: Random
   readonly transactions: OwnTransactions
   readonly catalogs: CatalogCache
   /** Microseconds since 2000-01-01. */
@@ -164,5 +164,5 @@ async function setState(
       ? table.indexes.filter((one) => one.oid !== index.oid)
       : table.indexes.map((one) => (one.oid === index.oid ? { ...one, state } : one))
   draft.put({ ...table, indexes })
-  draft.commit(transaction, Buffer.from(needs.world.random('catalog').bytes(16), 'latin1'))
+  draft.commit(transaction, Buffer.from(needs.random.bytes(16), 'latin1'))
 }

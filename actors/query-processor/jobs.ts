@@ -3,7 +3,7 @@
 // Invariant: a job's row says how far it is, so any process can go on with it; an index is read only after every row has its entry.
 
 import { createActor, fromPromise, setup } from 'xstate'
-import type { World } from '../../bus/world.ts'
+import type { Random, World } from '../../bus/world.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { machineClock } from '../actor.ts'
 import { type FillOutcome, fillIndex, finishIndex } from './index-build.ts'
@@ -32,10 +32,12 @@ type Ending = { readonly kind: 'completed'; readonly details: string } | { reado
 export class Jobs {
   private readonly needs: JobNeeds
   private readonly running = new Map<string, Promise<Ending>>()
+  private readonly random: Random
   private stopped = false
 
   constructor(needs: JobNeeds) {
     this.needs = needs
+    this.random = needs.world.random('jobs')
   }
 
   /** Runs the job in this process; settles when it has ended, rejects with what the waiting statement is told. */
@@ -84,7 +86,7 @@ export class Jobs {
    */
   private machine(id: string): Promise<Ending> {
     const { world } = this.needs
-    const build = { ...this.needs, now: (): bigint => this.now() }
+    const build = { ...this.needs, random: this.random, now: (): bigint => this.now() }
     const chart = setup({
       types: { context: {} as { outcome: FillOutcome | undefined } },
       delays: { retry: retryMs },
@@ -125,12 +127,11 @@ export class Jobs {
         ended: { type: 'final' },
         left: { type: 'final' },
       },
-      output: ({ context }) => context.outcome,
     })
     return new Promise((resolve) => {
       const actor = createActor(chart, { clock: machineClock(world.clock) })
       actor.subscribe({
-        complete: () => resolve(endingOf(actor.getSnapshot().output)),
+        complete: () => resolve(endingOf(actor.getSnapshot().context.outcome)),
       })
       actor.start()
     })

@@ -135,6 +135,7 @@ async function startJob(work: DdlWork, index: Index, status: 'submitted' | 'comp
     now: context.now,
     status,
     schema: work.draft.schemaByOid(index.schemaOid)?.name ?? '',
+    isAwaited: !context.isAsync,
   })
   context.access.write(jobKey(job.job_id), encodeDocument({ ...job }), 'X')
   if (status === 'submitted') work.job = { id: job.job_id, wait: !context.isAsync }

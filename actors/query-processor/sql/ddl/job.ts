@@ -15,6 +15,8 @@ export interface Job {
   readonly start_time: bigint
   readonly update_time: bigint
   readonly tableOid: Oid
+  /** A statement waits for it: a failed index is dropped, not left behind invalid. */
+  readonly isAwaited: boolean
   /** Rows up to this key (a binary string) have their entries. */
   readonly done: string | null
 }
@@ -26,6 +28,7 @@ export function newJob(
     readonly now: bigint
     readonly status: Job['status']
     readonly schema: string
+    readonly isAwaited: boolean
   },
 ): Job {
   return {
@@ -39,6 +42,7 @@ export function newJob(
     start_time: given.now,
     update_time: given.now,
     tableOid: index.tableOid,
+    isAwaited: given.isAwaited,
     done: null,
   }
 }
