@@ -15,7 +15,7 @@ const words: readonly (readonly [string, number, boolean])[] = [
 ]
 
 /** Any unambiguous beginning of true, false, yes, no, on, off, 1, 0 in any case (parse_bool_with_len); undefined for anything else. */
-export function parseBoolean(text: string): boolean | undefined {
+function parseBoolean(text: string): boolean | undefined {
   const word = text.toLowerCase()
   for (const [full, shortest, value] of words) {
     if (word.length >= shortest && full.startsWith(word)) return value

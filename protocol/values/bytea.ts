@@ -51,7 +51,7 @@ export function decodeEscape(text: string): Uint8Array | undefined {
   return target.slice(0, length)
 }
 
-export function encodeEscape(bytes: Uint8Array): string {
+function encodeEscape(bytes: Uint8Array): string {
   let text = ''
   for (const byte of bytes) {
     if (byte === 92) text += '\\\\'
@@ -65,7 +65,7 @@ export function bytesToHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
 }
 
-export function parseBytea(text: string): Uint8Array {
+function parseBytea(text: string): Uint8Array {
   if (text.startsWith('\\x')) return decodeHex(text, 2)
   const bytes = decodeEscape(text)
   if (bytes === undefined) throw new SqlError('22P02', 'invalid input syntax for type bytea')

@@ -178,11 +178,11 @@ export function significant(value: number, precision: number): string {
   return Number(down[down.indexOf('e') - 1]) % 2 === 0 ? down : text
 }
 
-export function formatFloat8(value: number, extraFloatDigits: number): string {
+function formatFloat8(value: number, extraFloatDigits: number): string {
   return extraFloatDigits > 0 ? shortest8(value) : formatG(value, Math.max(1, 15 + extraFloatDigits))
 }
 
-export function formatFloat4(value: number, extraFloatDigits: number): string {
+function formatFloat4(value: number, extraFloatDigits: number): string {
   return extraFloatDigits > 0 ? shortest4(value) : formatG(value, Math.max(1, 6 + extraFloatDigits))
 }
 

@@ -66,17 +66,17 @@ function parseInteger(text: string, limit: bigint, type: string): bigint {
   return negative ? -value : value
 }
 
-export function parseInt2(text: string): number {
+function parseInt2(text: string): number {
   const value = plainInteger(text)
   return value >= -0x8000 && value < 0x8000 ? value : Number(parseInteger(text, 0x8000n, 'smallint'))
 }
 
-export function parseInt4(text: string): number {
+function parseInt4(text: string): number {
   const value = plainInteger(text)
   return value >= -0x80000000 && value < 0x80000000 ? value : Number(parseInteger(text, 0x80000000n, 'integer'))
 }
 
-export function parseInt8(text: string): bigint {
+function parseInt8(text: string): bigint {
   const value = plainInteger(text)
   return Number.isNaN(value) ? parseInteger(text, 0x8000000000000000n, 'bigint') : BigInt(value)
 }

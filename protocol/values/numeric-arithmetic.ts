@@ -66,7 +66,7 @@ export function multiplyNumeric(a: Numeric, b: Numeric): Numeric {
 }
 
 /** Weight and value of the first base-10,000 digit, which decide the scale of a quotient. */
-export function firstDigit(value: Numeric): { weight: number; digit: number } {
+function firstDigit(value: Numeric): { weight: number; digit: number } {
   if (value.unscaled === 0n) return { weight: 0, digit: 0 }
   const digits = (value.unscaled < 0n ? -value.unscaled : value.unscaled).toString()
   const beforePoint = digits.length - value.scale

@@ -19,7 +19,7 @@ const nonDecimal = /^([-+]?)(0[xX](?:_?[\da-fA-F]+)+|0[oO](?:_?[0-7]+)+|0[bB](?:
 const exponentMax = 0x3fffffff
 
 /** numeric_in without the typmod; undefined where the syntax is wrong. */
-export function scanNumeric(text: string): Numeric | undefined {
+function scanNumeric(text: string): Numeric | undefined {
   if (plain.test(text)) return new Numeric(BigInt(text), 0)
   const word = trimSpace(text)
   const match = decimal.exec(word)

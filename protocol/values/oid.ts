@@ -26,7 +26,7 @@ function scanUnsigned(text: string, bits: 32 | 64, type: string): bigint {
 }
 
 /** Decimal text, the everyday case, without BigInt. */
-export function parseOid(text: string, type = 'oid'): Oid {
+function parseOid(text: string, type = 'oid'): Oid {
   return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : Number(scanUnsigned(text, 32, type))
 }
 

@@ -40,7 +40,7 @@ export const recordType: SqlType<SqlRow> = {
 const needsQuotes = /[\s"\\(),]|^$/
 const special = /["\\]/g
 
-export function quoteField(text: string): string {
+function quoteField(text: string): string {
   return needsQuotes.test(text) ? `"${text.replace(special, '$&$&')}"` : text
 }
 

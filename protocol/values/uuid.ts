@@ -10,7 +10,7 @@ export function uuidFromHex(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
-export function parseUuid(text: string): string {
+function parseUuid(text: string): string {
   if (canonical.test(text)) return text
   const match = liberal.exec(text)
   if (!match || (match[1] === '') !== (match[2] === '')) throw invalidText('uuid', text)

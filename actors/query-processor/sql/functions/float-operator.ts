@@ -28,7 +28,7 @@ export function multiply(a: number, b: number, round = round8): number {
   return result
 }
 
-export function divide(a: number, b: number, round = round8): number {
+function divide(a: number, b: number, round = round8): number {
   if (b === 0 && !Number.isNaN(a)) throw divisionByZero()
   const result = round(a / b)
   if (infinite(result) && !infinite(a)) throw floatOverflow()

@@ -15,6 +15,7 @@ import { intervalFunctions } from './interval.ts'
 import { jsonFunctions } from './json.ts'
 import { nullCountFunctions } from './null-count.ts'
 import { numericFunctions } from './numeric.ts'
+import { patternFunctions } from './pattern.ts'
 import type { AggregateFunction, Implementations, ScalarFunction, SpecializedFunction } from './registry.ts'
 import { regressionFunctions } from './regression.ts'
 import { sendFunctions } from './send.ts'
@@ -40,6 +41,7 @@ const families: readonly Implementations[] = [
   intervalFunctions,
   arrayFunctions,
   jsonFunctions,
+  patternFunctions,
   catalogDefinitionFunctions,
   catalogPrivilegeFunctions,
   catalogSessionFunctions,

@@ -46,7 +46,7 @@ function fromFixed(value: bigint, bits: number, scale: number): Numeric {
 }
 
 /** The integer part of a square root. */
-export function integerSqrt(value: bigint): bigint {
+function integerSqrt(value: bigint): bigint {
   if (value < 2n) return value
   let root = 1n << BigInt((value.toString(16).length * 4 + 1) >> 1)
   for (;;) {

@@ -7,7 +7,7 @@ const textBytesMax = 0x3fffffff
 /** V8 holds no longer string. */
 const textUnitsMax = 0x1fffffe8
 
-export const lengthTooLarge = (): SqlError => new SqlError('54000', 'requested length too large')
+const lengthTooLarge = (): SqlError => new SqlError('54000', 'requested length too large')
 
 function repeated(text: string, count: number): string {
   if (count <= 0 || text === '') return ''

@@ -7,7 +7,7 @@ import type { CallTypes, FunctionContext, ScalarFunction, SpecializedFunction } 
 import { anyTexts, textOf } from './value-text.ts'
 
 /** A literal that reads back as `text`; with a backslash in it, as an E'' string. */
-export function quoteLiteral(text: string): string {
+function quoteLiteral(text: string): string {
   const quoted = text.replaceAll("'", "''")
   return text.includes('\\') ? `E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`
 }

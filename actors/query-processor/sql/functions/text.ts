@@ -27,10 +27,10 @@ const isAscii = (text: string): boolean => {
   return true
 }
 
-export const lowerAscii = (text: string): string =>
+const lowerAscii = (text: string): string =>
   isAscii(text) ? text.toLowerCase() : text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 
-export const upperAscii = (text: string): string =>
+const upperAscii = (text: string): string =>
   isAscii(text) ? text.toUpperCase() : text.replace(/[a-z]+/g, (letters) => letters.toUpperCase())
 
 const initcap = (text: string): string =>
@@ -41,7 +41,7 @@ const initcap = (text: string): string =>
 export const negativeLength = (): SqlError => new SqlError('22011', 'negative substring length not allowed')
 
 /** substring(text from start for length); what lies before the text counts too. */
-export function substring(text: string, start: number, length?: number): string {
+function substring(text: string, start: number, length?: number): string {
   if (length !== undefined && length < 0) throw negativeLength()
   const from = Math.max(start, 1)
   if (length === undefined || start + length > 0x7fffffff) return text.slice(characterPosition(text, from - 1))
@@ -64,12 +64,12 @@ function right(text: string, count: number): string {
 }
 
 /** The position of `part` in characters, 0 when it is not there. */
-export function position(text: string, part: string): number {
+function position(text: string, part: string): number {
   const at = text.indexOf(part)
   return at < 0 ? 0 : characterCount(text.slice(0, at)) + 1
 }
 
-export function overlay(text: string, replacement: string, start: number, length: number): string {
+function overlay(text: string, replacement: string, start: number, length: number): string {
   if (start <= 0) throw negativeLength()
   const end = start + length
   if (end > 0x7fffffff) throw new SqlError('22003', 'integer out of range')
