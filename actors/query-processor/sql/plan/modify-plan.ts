@@ -2,10 +2,9 @@ import { assert } from '../../../../protocol/assert.ts'
 import type { Delete, Expr, Insert, ModifyStatement, Query, Returning, Update } from '../bind/bound.ts'
 import type { Index, Table } from '../catalog/schema.ts'
 import { fold } from './fold.ts'
-import { planFrom } from './from.ts'
 import { type ConflictPlan, type Layout, type Node, rowKeyColumn, type Slot, slotOf } from './node.ts'
 import { columnExpr, oneRowNode, outputLayout, type Planning, rowKeyType } from './planning.ts'
-import { planCommonTables, projected } from './query.ts'
+import { planCommonTables, planSourceOf, projected } from './query.ts'
 import { columnOfOutput } from './target-sets.ts'
 import { conjuncts, eachNode, relationsIn } from './walk.ts'
 
@@ -102,7 +101,7 @@ function planChange(planning: Planning, statement: Update | Delete): Node {
   const { table, target, from, where, returning } = statement
   planning.need(target, rowKeyColumn)
   for (let column = 0; column < table.columns.length; column++) planning.need(target, column)
-  const source = planFrom(planning, from, conjuncts(where && fold(where)))
+  const source = planSourceOf(planning, from, conjuncts(where && fold(where)))
   const old: Layout = [{ relation: target, column: rowKeyColumn, type: rowKeyType }, ...tableColumns(table, target)]
   const extras = extraColumns(
     returning,

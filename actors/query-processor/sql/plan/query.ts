@@ -1,5 +1,5 @@
 import { assert, unreachable } from '../../../../protocol/assert.ts'
-import type { CommonTable, Expr, Query, RelationId, SortKey } from '../bind/bound.ts'
+import type { CommonTable, Expr, FromItem, Query, RelationId, SortKey } from '../bind/bound.ts'
 import { waits } from '../execute/compile-expression.ts'
 import type { WantedOrder } from './access-path.ts'
 import { fold } from './fold.ts'
@@ -185,7 +185,12 @@ function planSource(planning: Planning, query: Select, order: WantedOrder | unde
   const conditions = conjuncts(query.where && fold(query.where)).filter((part) => !constantTrue(part))
   if (query.from === undefined) return filtered(oneRowNode, conditions)
   for (const { relation } of query.locking) planning.need(relation, rowKeyColumn)
-  const { from, rest } = rewriteIn(planning, query.from, conditions)
+  return planSourceOf(planning, query.from, conditions, order)
+}
+
+/** FROM and WHERE of a query or a change: IN and EXISTS become joins where they can. */
+export function planSourceOf(planning: Planning, item: FromItem, conditions: readonly Expr[], order?: WantedOrder): Node {
+  const { from, rest } = rewriteIn(planning, item, conditions)
   const scope = new Set(relationsIn(from))
   const exists = rest.filter((part) => planExists.applies(part, scope))
   const node = planFrom(
@@ -217,9 +222,10 @@ function finishSelect(
   )
   if (distinct === 'none' && !dependent) {
     const sorted = sortInput(planning, query, input, orderBy, sets)
-    const locked = lockRows(query, sorted.node)
-    if (!sets) return projected(limited(planning, query, locked, sorted.keys), targets.slice(0, visible), output)
-    const expanded = projectSets(planning, locked, targets.slice(0, visible), output)
+    // Above LIMIT: only rows that come out are locked.
+    if (!sets)
+      return projected(lockRows(query, limited(planning, query, sorted.node, sorted.keys)), targets.slice(0, visible), output)
+    const expanded = projectSets(planning, lockRows(query, sorted.node), targets.slice(0, visible), output)
     return limited(planning, query, expanded, [])
   }
   // Sort keys and DISTINCT ON work over computed targets: everything is computed first.
