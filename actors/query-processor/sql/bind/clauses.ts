@@ -154,12 +154,7 @@ function distinctLocation(scope: QueryScope, clause: readonly Node[], on: Readon
 }
 
 /** transformLimitClause */
-export function bindLimit(
-  scope: QueryScope,
-  node: Node | undefined,
-  word: 'LIMIT' | 'OFFSET',
-  option?: string,
-): Expr | undefined {
+function bindLimit(scope: QueryScope, node: Node | undefined, word: 'LIMIT' | 'OFFSET', option?: string): Expr | undefined {
   if (node === undefined) return undefined
   const { statement } = scope
   const expr = coerceToSpecificType(statement, bindExpr(scope, node, word), 20, word)

@@ -10,7 +10,6 @@ import {
   builtinType,
   intervalOid,
   isPolymorphic,
-  recordOid,
   textOid,
   typeCategory,
   unknownOid,
@@ -46,7 +45,7 @@ export function canCoerce(inputs: readonly Oid[], targets: readonly Oid[], conte
   return !hasGenerics || isConsistent(inputs, targets)
 }
 
-export const canCoerceOne = (input: Oid, target: Oid, context: CastContext): boolean => canCoerce([input], [target], context)
+const canCoerceOne = (input: Oid, target: Oid, context: CastContext): boolean => canCoerce([input], [target], context)
 
 /** coerce_type: the caller has asked `canCoerce`. The typmod matters to interval literals only; `coerceTypmod` comes after. */
 export function coerceType(statement: Statement, expr: Expr, target: TypeRef, context: CastContext, location = -1): Expr {
@@ -229,9 +228,6 @@ export function commonTypmod(exprs: readonly Expr[], type: Oid): number {
 export function arrayTypeOver(element: Oid): Oid {
   return arrayOver(element)
 }
-
-/** Whether a value of any type is a row. */
-export const isRow = (expr: Expr): boolean => expr.type.oid === recordOid
 
 export function leftmost(a: number, b: number): number {
   if (a < 0) return b

@@ -70,7 +70,7 @@ export function bindIndirection(
   return expr
 }
 
-export function selectField(scope: QueryScope, expr: Expr, name: string): Expr {
+function selectField(scope: QueryScope, expr: Expr, name: string): Expr {
   const { statement } = scope
   const location = statement.locationOf(expr)
   const { oid, fields } = expr.type

@@ -196,7 +196,7 @@ function bindCast(scope: QueryScope, cast: TypeCast): Expr {
   return coerced
 }
 
-export function cannotCast(scope: QueryScope, expr: Expr, target: number, location: number): SqlError {
+function cannotCast(scope: QueryScope, expr: Expr, target: number, location: number): SqlError {
   const { statement } = scope
   return statement.error(
     '42846',

@@ -26,14 +26,14 @@ export function bindFromClause(scope: QueryScope, nodes: readonly Node[] | undef
   return from
 }
 
-export function setLateral(items: readonly NamespaceItem[], state: { readonly only: boolean; readonly ok: boolean }): void {
+function setLateral(items: readonly NamespaceItem[], state: { readonly only: boolean; readonly ok: boolean }): void {
   for (const item of items) {
     item.lateralOnly = state.only
     item.lateralOk = state.ok
   }
 }
 
-export function bindFromItem(scope: QueryScope, node: Node): BoundFrom {
+function bindFromItem(scope: QueryScope, node: Node): BoundFrom {
   scope.statement.enter()
   const kind = nodeKind(node)
   let bound: BoundFrom
@@ -93,7 +93,7 @@ function bindCteReference(scope: QueryScope, range: RangeVar, entry: CteEntry): 
 }
 
 /** A table, view or sequence by itself: also the target of INSERT, UPDATE and DELETE. */
-export function relationItem(scope: QueryScope, relation: Relation, alias: Alias | undefined): BoundFrom {
+function relationItem(scope: QueryScope, relation: Relation, alias: Alias | undefined): BoundFrom {
   switch (relation.kind) {
     case 'table': {
       const id = scope.newRelation()

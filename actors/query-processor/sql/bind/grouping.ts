@@ -87,7 +87,7 @@ export class Grouping {
 }
 
 /** Column references anywhere in a query, at whatever depth. */
-export function columnsInside(node: unknown, found: (Expr & { kind: 'column' })[] = []): (Expr & { kind: 'column' })[] {
+function columnsInside(node: unknown, found: (Expr & { kind: 'column' })[] = []): (Expr & { kind: 'column' })[] {
   if (Array.isArray(node)) for (const item of node) columnsInside(item, found)
   else if (typeof node === 'object' && node !== null && Object.getPrototypeOf(node) === Object.prototype) {
     const fields = node as Readonly<Record<string, unknown>>

@@ -41,7 +41,7 @@ export function openRelation(statement: Statement, range: RangeVar, futureCtes: 
 }
 
 /** A built-in type by its parsed name; undefined: no such type. Types that PostgreSQL has and we do not are 0A000. */
-export function findType(statement: Statement, type: TypeName): BuiltinType | undefined {
+function findType(statement: Statement, type: TypeName): BuiltinType | undefined {
   const names = texts(type.names ?? [])
   const name = names.at(-1)!
   const schema = names.length > 1 ? names.at(-2) : undefined

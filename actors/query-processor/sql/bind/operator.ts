@@ -115,7 +115,7 @@ export function callOperator(
   )
 }
 
-export function resolveAt(
+function resolveAt(
   statement: Statement,
   operands: readonly Expr[],
   declared: readonly Oid[],

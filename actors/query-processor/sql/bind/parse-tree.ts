@@ -182,7 +182,7 @@ export interface ResTarget {
   readonly location?: number
 }
 
-export interface RowExpr {
+interface RowExpr {
   readonly args?: readonly Node[]
   readonly row_format?: string
   readonly location?: number

@@ -4,7 +4,7 @@ import type { Catalog, Index, Relation } from '../catalog/schema.ts'
 /** Relations and indexes by the search path. */
 
 /** pg_catalog comes first unless the path lists it. */
-export function effectivePath(searchPath: readonly string[]): readonly string[] {
+function effectivePath(searchPath: readonly string[]): readonly string[] {
   return searchPath.includes('pg_catalog') ? searchPath : ['pg_catalog', ...searchPath]
 }
 

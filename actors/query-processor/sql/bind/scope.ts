@@ -2,7 +2,6 @@ import { SqlError, type SqlErrorFields } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
 import type { InputSettings } from '../../../../protocol/values/type.ts'
 import type { Catalog, Relation, Table } from '../catalog/schema.ts'
-import { unknownOid } from '../functions/builtin-types.ts'
 import { stackDepthExceeded } from '../parse.ts'
 import type { Expr, ModifyStatement, OutputColumn, Query, RelationId } from './bound.ts'
 import type { Node, SelectStmt } from './parse-tree.ts'
@@ -111,7 +110,7 @@ export interface BoundQuery {
 }
 
 // PostgreSQL's default max_stack_depth gives up near 5,000; ours stays below what the JavaScript stack holds.
-export const depthMax = 4_000
+const depthMax = 4_000
 
 /** One bind: everything that is counted once per statement. */
 export class Statement {
@@ -240,5 +239,3 @@ export class QueryScope {
     return id
   }
 }
-
-export const isUnknownType = (oid: Oid): boolean => oid === unknownOid || oid === 0

@@ -75,7 +75,7 @@ export function resolveUnknown(statement: Statement, expr: Expr): Expr {
 }
 
 /** What the client is told; a plain column says where it comes from. */
-export function outputColumn(statement: Statement, name: string, expr: Expr): OutputColumn {
+function outputColumn(statement: Statement, name: string, expr: Expr): OutputColumn {
   const origins = expr.kind === 'column' || expr.kind === 'wholeRow' ? statement.origins.get(expr.relation) : undefined
   if (expr.kind === 'wholeRow') return { name, type: expr.type, tableOid: origins?.[0]?.tableOid ?? 0, attnum: 0 }
   const origin = expr.kind === 'column' ? origins?.[expr.column] : undefined

@@ -45,7 +45,7 @@ export function bindValues(scope: QueryScope, select: SelectStmt, options: Query
 }
 
 /** Rows of one width. */
-export function bindRows(
+function bindRows(
   scope: QueryScope,
   lists: readonly (readonly Node[])[],
   bindItem: (node: Node, column: number) => Expr,

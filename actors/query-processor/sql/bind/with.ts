@@ -63,7 +63,7 @@ function bindCommonTable(scope: QueryScope, item: CommonTableExpr, mayRecur: boo
 }
 
 /** analyzeCTETargetList: the aliases of `WITH name (a, b)`. */
-export function renamed(scope: QueryScope, item: CommonTableExpr, columns: readonly OutputColumn[]): readonly OutputColumn[] {
+function renamed(scope: QueryScope, item: CommonTableExpr, columns: readonly OutputColumn[]): readonly OutputColumn[] {
   const aliases = (item.aliascolnames ?? []).map(text)
   if (aliases.length > columns.length) {
     const message = `WITH query "${item.ctename}" has ${columns.length} columns available but ${aliases.length} columns specified`

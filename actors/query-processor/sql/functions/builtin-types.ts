@@ -34,7 +34,6 @@ export interface TypeOrder {
 }
 
 export const boolOid = 16
-export const charOid = 18
 export const nameOid = 19
 export const int8Oid = 20
 export const int2vectorOid = 22
@@ -54,10 +53,8 @@ export const timetzOid = 1266
 export const numericOid = 1700
 export const regclassOid = 2205
 export const recordOid = 2249
-export const cstringOid = 2275
 export const anyOid = 2276
 export const anyarrayOid = 2277
-export const voidOid = 2278
 export const anyelementOid = 2283
 export const anynonarrayOid = 2776
 export const anycompatibleOid = 5077

@@ -59,8 +59,6 @@ export function operatorByOid(oid: Oid): Operator {
   return operator
 }
 
-export const findOperator = (oid: Oid): Operator | undefined => all().byOid.get(oid)
-
 /** Binary ones, or prefix ones (`left` 0). */
 export function operatorsByName(name: string, arity: 1 | 2): readonly Operator[] {
   return (all().byName.get(name) ?? []).filter((operator) => (operator.left === 0) === (arity === 1))
