@@ -1,6 +1,7 @@
 import { SqlError, unsupported } from '../../protocol/errors.ts'
 import { identifierBytesMax } from '../../protocol/limits.ts'
 import type { StartupPacket } from '../../protocol/pg/frontend-messages.ts'
+import { clipUtf8 } from '../../protocol/values/utf8.ts'
 import { isLoopback } from './loopback.ts'
 
 /** Who a client says it is, and what it wants set. */
@@ -46,8 +47,8 @@ export function readStartupMessage({ major, minor, parameters }: Extract<Startup
     else if (name !== 'user' && name !== 'database' && name !== 'options' && name !== 'replication') settings.set(name, value)
   }
   return {
-    user: truncateName(user),
-    database: truncateName(parameters.get('database') || user),
+    user: clipUtf8(user, identifierBytesMax),
+    database: clipUtf8(parameters.get('database') || user, identifierBytesMax),
     parameters: settings,
     protocol: protocolOf(Math.min(minor, protocolMinorMax)),
     negotiate: minor > protocolMinorMax || unknownOptions.length > 0 ? unknownOptions : undefined,
@@ -71,21 +72,11 @@ export function authenticate(client: Client, clientAddress: string, encrypted: b
     })
 }
 
-/** At most 63 bytes, cut between characters, as PostgreSQL cuts every identifier. */
-function truncateName(name: string): string {
-  if (name.length * 3 <= identifierBytesMax) return name
-  const bytes = Buffer.from(name)
-  if (bytes.length <= identifierBytesMax) return name
-  let end = identifierBytesMax
-  while (((bytes[end] as number) & 0xc0) === 0x80) end--
-  return bytes.utf8Slice(0, end)
-}
-
 /**
  * The start-up parameter `options`: command-line words of a server process, of which `-c name=value` and `--name=value` have a
  * meaning here. Words end at white space; a backslash takes the next character as it is.
  */
-export function parseOptions(options: string): Map<string, string> {
+function parseOptions(options: string): Map<string, string> {
   const settings = new Map<string, string>()
   const words = splitWords(options)
   for (let i = 0; i < words.length; i++) {

@@ -65,7 +65,7 @@ const frontendMachine = setup({
   },
 })
 
-export type FrontendActor = ActorRefFrom<typeof frontendMachine>
+type FrontendActor = ActorRefFrom<typeof frontendMachine>
 
 const shutdown = (): SqlError =>
   new SqlError('57P01', 'terminating connection due to administrator command', { severity: 'FATAL' })

@@ -1,7 +1,7 @@
 import { SqlError } from '../errors.ts'
 import type { Oid } from '../ids.ts'
 import { messageBytesMax, startupBytesMax } from '../limits.ts'
-import { decodeUtf8 } from './utf8.ts'
+import { decodeUtf8 } from '../values/utf8.ts'
 
 /**
  * What a client says, named as in the PostgreSQL manual, chapter 55.7 "Message Formats", and the incremental parser that reads it.
@@ -24,19 +24,19 @@ export type FrontendMessage =
   | { readonly type: 'terminate' }
   | { readonly type: 'functionCall' }
 
-export interface Query {
+interface Query {
   readonly type: 'query'
   readonly sql: string
 }
 
-export interface Parse {
+interface Parse {
   readonly type: 'parse'
   readonly name: string
   readonly sql: string
   readonly parameterTypes: readonly Oid[]
 }
 
-export interface Bind {
+interface Bind {
   readonly type: 'bind'
   readonly portal: string
   readonly statement: string
@@ -46,38 +46,38 @@ export interface Bind {
   readonly resultFormats: readonly number[]
 }
 
-export interface Describe {
+interface Describe {
   readonly type: 'describe'
   readonly of: 'statement' | 'portal'
   readonly name: string
 }
 
-export interface Execute {
+interface Execute {
   readonly type: 'execute'
   readonly portal: string
   /** 0 = all. */
   readonly rowsMax: number
 }
 
-export interface Close {
+interface Close {
   readonly type: 'close'
   readonly of: 'statement' | 'portal'
   readonly name: string
 }
 
-export interface CopyData {
+interface CopyData {
   readonly type: 'copyData'
   /** A copy: the session may keep it. */
   readonly bytes: Buffer
 }
 
-export interface CopyFail {
+interface CopyFail {
   readonly type: 'copyFail'
   readonly message: string
 }
 
 /** PasswordMessage, SASLInitialResponse, SASLResponse and GSSResponse share a type byte; who asked knows which it is. */
-export interface Password {
+interface Password {
   readonly type: 'password'
   readonly body: Buffer
 }
