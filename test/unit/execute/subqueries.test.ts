@@ -33,6 +33,13 @@ const transcript: readonly (readonly [sql: string, answer: string])[] = [
   ['select id from t limit -1', '2201W LIMIT must not be negative'],
   ['select id from t offset -1', '2201X OFFSET must not be negative'],
   ['select 1/0', '22012 division by zero'],
+  // A common table of a correlated query is another one for every row.
+  [
+    'select id, (with w as materialized (select t.id as i) select count(*) from n where x in (select i from w)) from t order by id',
+    '1|2\n2|1\n3|0',
+  ],
+  ['select id from t where id = (select max(x) from n) or id = any (array(select x from n)) order by id', '1\n2'],
+  ['select id from t where id = (select max(x) from n)', '2'],
   ['select count(*) from t limit 0', ''],
 ]
 

@@ -3,7 +3,7 @@ import type { Expr, RelationId } from '../bind/bound.ts'
 import type { Node, SubqueryExpr } from './node.ts'
 import { exprsOfNode, inputsOf } from './node-walk.ts'
 import type { Planning } from './planning.ts'
-import { argumentsOf, eachExprOfQuery } from './walk.ts'
+import { argumentsOf, eachExprOfQuery, eachFromItem } from './walk.ts'
 
 /** Plans the subqueries that stand in the expressions of finished nodes, and those in theirs. */
 export function finishPlan(planning: Planning, root: Node): void {
@@ -31,6 +31,10 @@ function planSubquery(planning: Planning, expr: SubqueryExpr): Node {
   const reads = planning
     .reads(exprs, (relation) => outer.has(relation))
     .map((read) => ({ ...read, slot: planning.outerSlot(read.relation, read.column) }))
+  let readsCorrelated = false
+  eachFromItem(expr.query, (item) => {
+    if (item.kind === 'cte' && planning.correlated.has(item.cte)) readsCorrelated = true
+  })
   const node = planning.query(expr.query, planning.newRelation('subplan'))
   assert(node.layout.length >= 1 || expr.how === 'exists', 'a subquery has a column')
   planning.subqueries.set(expr, {
@@ -38,7 +42,7 @@ function planSubquery(planning: Planning, expr: SubqueryExpr): Node {
     slot: planning.newSlot(),
     outputSlot: planning.newSlot(Math.max(node.layout.length, 1)),
     reads,
-    once: expr.outer.length === 0,
+    once: expr.outer.length === 0 && !readsCorrelated,
     number: planning.subqueries.size + 1,
   })
   return node

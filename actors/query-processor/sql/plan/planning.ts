@@ -32,6 +32,8 @@ export class Planning {
   /** How often a common table is read; those with one reader may be planned in its place. */
   readonly cteReaders = new Map<number, number>()
   readonly inlined = new Map<number, Query>()
+  /** Common tables that read columns of an enclosing query: another row, another table. */
+  readonly correlated = new Set<number>()
   readonly commonTables = new Map<number, { readonly name: string; readonly rows: number }>()
   /** The recursive table whose step is being planned: a scan of it reads the working table. */
   readonly steps = new Set<number>()

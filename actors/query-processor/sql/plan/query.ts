@@ -10,7 +10,7 @@ import { isOrdered } from './ordering.ts'
 import { columnExpr, extend, oneRowNode, outputLayout, type Planning } from './planning.ts'
 import { planExists, rewriteIn } from './semi-join.ts'
 import { columnOfOutput, projectSets } from './target-sets.ts'
-import { conjuncts, relationsIn, sameExpr, some } from './walk.ts'
+import { conjuncts, eachExprOfQuery, eachFromItem, relationsIn, relationsOf, sameExpr, some } from './walk.ts'
 
 type Select = Extract<Query, { kind: 'select' }>
 
@@ -30,6 +30,7 @@ export function planCommonTables(planning: Planning, ctes: readonly CommonTable[
   const plans: CommonPlan[] = []
   for (const cte of ctes) {
     const readers = planning.cteReaders.get(cte.id) ?? 0
+    if (isCorrelated(planning, cte)) planning.correlated.add(cte.id)
     if (cte.kind === 'plain') {
       if (readers === 0 && !modifies(cte.query)) continue
       if (readers === 1 && cte.materialized !== true && isPlain(cte.query)) {
@@ -57,6 +58,24 @@ export function planCommonTables(planning: Planning, ctes: readonly CommonTable[
     plans.push({ kind: 'recursive', id: cte.id, name: cte.name, start, step, distinct: cte.distinct })
   }
   return plans
+}
+
+function isCorrelated(planning: Planning, cte: CommonTable): boolean {
+  if (cte.kind === 'modifying') return false
+  return (cte.kind === 'plain' ? [cte.query] : [cte.start, cte.step]).some((query) => readsOutside(planning, query))
+}
+
+function readsOutside(planning: Planning, query: Query): boolean {
+  const own = new Set<RelationId>()
+  let outside = false
+  eachFromItem(query, (item) => {
+    if (item.kind !== 'join') own.add(item.id)
+    if (item.kind === 'cte' && planning.correlated.has(item.cte)) outside = true
+  })
+  eachExprOfQuery(query, (expr) => {
+    for (const relation of relationsOf(expr)) if (!own.has(relation)) outside = true
+  })
+  return outside
 }
 
 const modifies = (query: Query): boolean => query.ctes.some((cte) => cte.kind === 'modifying')
