@@ -54,9 +54,13 @@ async function fillSome(needs: BuildNeeds, transaction: Transaction, id: string,
   const isBegun = job.done !== null && job.done >= whole.start && job.done < whole.end
   const start = isBegun ? keyAfter(job.done as Key) : whole.start
   const scan = transaction.scan({ range: { start, end: whole.end }, reverse: false, rowsMax })
-  const batch = await scan.next()
-  const keys = batch?.keys.slice(0, rowsMax) ?? []
-  const problem = await enter(transaction, { table, index }, keys, batch?.rows ?? [])
+  const keys: Key[] = []
+  const rows: Uint8Array[] = []
+  for (let batch = await scan.next(); batch !== undefined && keys.length < rowsMax; batch = await scan.next()) {
+    keys.push(...batch.keys)
+    rows.push(...batch.rows)
+  }
+  const problem = await enter(transaction, { table, index }, keys, rows)
   if (problem !== undefined) return { kind: 'failed', error: problem }
   // The table as we know it must still be the table.
   transaction.check(relationVersionKey(table.oid), 'R')

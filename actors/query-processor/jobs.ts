@@ -41,9 +41,13 @@ export class Jobs {
   }
 
   /** Runs the job in this process; settles when it has ended, rejects with what the waiting statement is told. */
-  async start(id: string): Promise<void> {
-    const ending = await this.run(id)
-    if (ending.kind === 'failed') throw ending.error
+  start(id: string): Promise<void> {
+    const ended = this.run(id).then((ending) => {
+      if (ending.kind === 'failed') throw ending.error
+    })
+    // ASYNC: nobody waits; sys.jobs tells.
+    ended.catch(() => {})
+    return ended
   }
 
   /** Goes on with what a process that is gone has left; forgets what ended long ago. */

@@ -118,7 +118,7 @@ export async function alterType(alteration: Alteration, command: AlterTableCmd):
   const definition = command.def?.ColumnDef as ColumnDef
   const column = alteration.column(name)
   if (column === undefined) throw undefinedColumnOf(table, name)
-  const type = columnType(work, name, definition.typeName)
+  const type = withoutPosition(() => columnType(work, name, definition.typeName))
   if (alteration.storedTypes.has(column.attnum - 1)) {
     throw new SqlError('0A000', `cannot alter type of column "${name}" twice`)
   }
@@ -136,6 +136,17 @@ export async function alterType(alteration: Alteration, command: AlterTableCmd):
   for (const index of [table.primaryKey, ...table.indexes]) {
     if (index?.columns.some(({ attnum }) => attnum === column.attnum) !== true) continue
     checkIndexable(index.columns.map(({ attnum }) => alteration.table.columns[attnum - 1] as Column))
+  }
+}
+
+/** PostgreSQL looks the type of ALTER COLUMN TYPE up without telling where it stands. */
+function withoutPosition<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error
+    const { position: _, ...fields } = error.fields
+    throw new SqlError(error.code, error.message, fields)
   }
 }
 

@@ -1,12 +1,14 @@
 import { assert } from '../../../../protocol/assert.ts'
 import { SqlError } from '../../../../protocol/errors.ts'
+import type { Index } from '../catalog/schema.ts'
 import { indexesOf } from '../catalog/snapshot.ts'
 import type { Alteration } from './alteration.ts'
-import { addCheck, addKey, checkKey, multiplePrimaryKeys } from './constraints.ts'
+import { addCheck, addKey, checkKey, constraintExists, multiplePrimaryKeys } from './constraints.ts'
 import { checkSpecification, keySpecification, refuseConstraint } from './create-table.ts'
 import type { DroppedObject } from './dependencies.ts'
 import { dropObjects } from './drop.ts'
-import type { AlterTableCmd } from './parse-tree.ts'
+import { constraintNames, nameIsTaken, relationExists } from './names.ts'
+import type { AlterTableCmd, Constraint } from './parse-tree.ts'
 
 /** ADD, DROP and VALIDATE CONSTRAINT. */
 
@@ -22,6 +24,10 @@ export async function addConstraint(alteration: Alteration, command: AlterTableC
     }
     case 'CONSTR_PRIMARY':
     case 'CONSTR_UNIQUE': {
+      if (constraint.indexname !== undefined) {
+        await adoptIndex(alteration, constraint)
+        return
+      }
       const key = keySpecification(work, constraint)
       if (key.primary && alteration.table.primaryKey !== undefined) {
         throw multiplePrimaryKeys(work, alteration.table.name, { ...key, location: -1 })
@@ -39,6 +45,38 @@ export async function addConstraint(alteration: Alteration, command: AlterTableC
     default:
       refuseConstraint(work, constraint)
   }
+}
+
+/** UNIQUE USING INDEX: the constraint owns the index from now on and gives it its name. */
+async function adoptIndex(alteration: Alteration, constraint: Constraint): Promise<void> {
+  const { work, table } = alteration
+  const { indexname: indexName = '', location } = constraint
+  if (constraint.contype === 'CONSTR_PRIMARY') throw work.refuse('PRIMARY KEY USING INDEX', location)
+  const index = work.draft.index(table.schemaOid, indexName)
+  if (index === undefined) throw work.error('42704', `index "${indexName}" does not exist`, location)
+  const wrong = (code: string, message: string): SqlError => work.error(code, message, location)
+  if (index.tableOid !== table.oid) throw wrong('55000', `index "${indexName}" does not belong to table "${table.name}"`)
+  if (index.constraintOid !== undefined) throw wrong('55000', `index "${indexName}" is already associated with a constraint`)
+  if (index.state !== 'valid') throw wrong('55000', `index "${indexName}" is not valid`)
+  if (!index.unique) {
+    throw work.error('42809', `"${indexName}" is not a unique index`, location, {
+      detail: 'Cannot create a primary key or unique constraint using such an index.',
+    })
+  }
+  if (index.columns.some(({ descending, nullsFirst }) => descending || nullsFirst)) {
+    throw work.error('42809', `index "${indexName}" column number 1 does not have default sorting behavior`, location, {
+      detail: 'Cannot create a primary key or unique constraint using such an index.',
+    })
+  }
+  const name = constraint.conname ?? indexName
+  if (name !== indexName) {
+    work.notice(`ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index "${indexName}" to "${name}"`)
+    if (nameIsTaken(work.draft, table.schemaOid, name)) throw relationExists(name)
+  }
+  if (constraintNames(table).has(name)) throw constraintExists(name, table.name)
+  const constraintOid = await work.oid()
+  const own = (one: Index): Index => (one.oid === index.oid ? { ...one, name, constraintOid } : one)
+  alteration.put({ ...table, indexes: table.indexes.map(own) })
 }
 
 function constraintNamed(alteration: Alteration, name: string): DroppedObject | undefined {

@@ -107,6 +107,15 @@ const actions: Readonly<Record<string, Action>> = {
   AT_ClusterOn: ignored('CLUSTER ON'),
   AT_DropCluster: ignored('SET WITHOUT CLUSTER'),
   AT_SetLogged: nothing,
+  AT_SetTableSpace: (_alteration, command) => {
+    if (command.name !== 'pg_default') throw new SqlError('42704', `tablespace "${command.name}" does not exist`)
+  },
+  AT_SetAccessMethod: ignored('SET ACCESS METHOD'),
+  AT_EnableTrigAll: ignored('ENABLE TRIGGER'),
+  AT_DisableTrigAll: ignored('DISABLE TRIGGER'),
+  AT_EnableTrigUser: ignored('ENABLE TRIGGER'),
+  AT_DisableTrigUser: ignored('DISABLE TRIGGER'),
+  AT_AddIndexConstraint: addConstraint,
   AT_DisableRowSecurity: nothing,
   AT_NoForceRowSecurity: nothing,
 }

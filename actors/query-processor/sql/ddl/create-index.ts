@@ -1,8 +1,10 @@
 import { SqlError } from '../../../../protocol/errors.ts'
+import { type Node, texts } from '../bind/parse-tree.ts'
 import { encodeDocument } from '../catalog/document.ts'
 import { jobKey } from '../catalog/keys.ts'
 import type { Column, Index, IndexColumn, Table } from '../catalog/schema.ts'
-import { textOid } from '../functions/builtin-types.ts'
+import { defaultOperatorClass, staticRows } from '../catalog/system/static-rows.ts'
+import { bpcharOid, builtinType, textOid, varcharOid } from '../functions/builtin-types.ts'
 import { checkIndexable, columnNamed } from './constraints.ts'
 import type { DdlWork } from './context.ts'
 import { ignoreStorageOptions } from './create-table.ts'
@@ -88,7 +90,6 @@ function refuseForms(work: DdlWork, statement: IndexStmt): void {
 
 function indexColumn(work: DdlWork, table: Table, element: IndexElem): IndexColumn {
   if (element.expr !== undefined) throw work.refuse('an index on an expression')
-  if (element.opclass !== undefined) throw work.refuse('an operator class')
   if (element.collation !== undefined) {
     const names = (element.collation as readonly { readonly String?: { readonly sval?: string } }[]).map(
       (one) => one.String?.sval,
@@ -97,10 +98,29 @@ function indexColumn(work: DdlWork, table: Table, element: IndexElem): IndexColu
   }
   const column = columnNamed(table, element.name ?? '')
   if (column === undefined) throw new SqlError('42703', `column "${element.name}" does not exist`)
+  if (element.opclass !== undefined) checkOperatorClass(work, column, texts(element.opclass as readonly Node[]))
   const descending = element.ordering === 'SORTBY_DESC'
   const nullsFirst =
     element.nulls_ordering === 'SORTBY_NULLS_FIRST' || (descending && element.nulls_ordering !== 'SORTBY_NULLS_LAST')
   return { attnum: column.attnum, descending, nullsFirst }
+}
+
+/** The default class of a type, and the pattern classes: bytes are what texts are ordered by anyway. */
+function checkOperatorClass(work: DdlWork, column: Column, names: readonly string[]): void {
+  const name = names.at(-1)
+  const classes = staticRows('pg_opclass').filter((row) => row.opcmethod === 403 && row.opcname === name)
+  if (classes.length === 0) {
+    throw new SqlError('42704', `operator class "${name}" does not exist for access method "btree"`)
+  }
+  const own = defaultOperatorClass(column.type.oid)
+  if (classes.some((row) => row.oid === own)) return
+  const isPattern = ['text_pattern_ops', 'varchar_pattern_ops', 'bpchar_pattern_ops'].includes(name ?? '')
+  if (isPattern && [textOid, varcharOid, bpcharOid].includes(column.type.oid)) {
+    work.notice(`operator class "${name}" has no effect: texts are ordered by their bytes in any case`)
+    return
+  }
+  const type = builtinType(column.type.oid).displayName
+  throw new SqlError('42804', `operator class "${name}" does not accept data type ${type}`)
 }
 
 /**
