@@ -3,7 +3,7 @@ import { type Log, LogCorrupt } from '../bus/log.ts'
 import type { World } from '../bus/world.ts'
 import { assert } from '../protocol/assert.ts'
 import { tau } from '../protocol/time.ts'
-import { HighestClock } from './actor.ts'
+import { Fenced, HighestClock } from './actor.ts'
 import { Adjudicator } from './adjudicator/adjudicator.ts'
 import type { Claims } from './adjudicator/records.ts'
 import { Crossbar } from './crossbar/crossbar.ts'
@@ -16,16 +16,24 @@ import { type RangeMap, singleMap, Topology } from './topology.ts'
 
 /** How far a record's horizon lies ahead of the clock (rule 3). */
 const leadMicros = 1_000_000
-const trimDelayMs = 5_000
-/** The journal keeps this much behind storage's synced position, for outcome queries and for looking at. */
-const keptRecordsMicros = 60_000_000
-const keptBytesMax = 256 * 2 ** 20
+
+/** What of the journal stays although storage has it on disk: for outcome queries, and for looking at. */
+export interface Retention {
+  /** Records younger than this, in tau, unless there are too many. */
+  readonly recordsMicros: number
+  readonly bytesMax: number
+  /** How often it is looked at. */
+  readonly trimDelayMs: number
+}
+
+const retentionDefault: Retention = { recordsMicros: 60_000_000, bytesMax: 128 * 2 ** 20, trimDelayMs: 5_000 }
 
 export interface CircleParts {
   readonly world: World
   readonly log: Log
   readonly versionStore: VersionStore
   readonly map?: RangeMap
+  readonly retention?: Retention
 }
 
 export interface RunningCircle {
@@ -37,7 +45,13 @@ export interface RunningCircle {
 }
 
 /** Starts the four actors in the order in which they need each other, and resolves when the circle serves. */
-export async function startCircle({ world, log, versionStore, map = singleMap }: CircleParts): Promise<RunningCircle> {
+export async function startCircle({
+  world,
+  log,
+  versionStore,
+  map = singleMap,
+  retention = retentionDefault,
+}: CircleParts): Promise<RunningCircle> {
   const [place] = map.partitions
   assert(place !== undefined && map.partitions.length === 1, 'one process runs one partition')
   const { partition, ranges } = place
@@ -49,11 +63,20 @@ export async function startCircle({ world, log, versionStore, map = singleMap }:
     crowded: () => log.crowded() || versionStore.crowded(),
     find: (id, tauStart) => findOutcome(journal, world.clock, id, tauStart),
     async claim(deposed) {
-      const claimedAt = world.clock.monotonic()
-      const ownership = await journal.claim(ranges, map.version, leadMicros)
+      const ownership = await journal.claim({
+        ranges,
+        mapVersion: map.version,
+        leadMicros,
+        deposed: () => deposed(new Fenced(`another owner has claimed partition ${partition}`)),
+      })
       const { end } = journal
       assert(end !== undefined, 'a claim is a record')
-      const records = new GroupCommit(world, clock, ownership, { claimed: end, claimedAt, leadMicros, failed: deposed })
+      const records = new GroupCommit(world, clock, ownership, {
+        claimed: end,
+        claimedAt: ownership.claimedAt,
+        leadMicros,
+        failed: deposed,
+      })
       return { epoch: ownership.writer.epoch, floor: ownership.floor, records }
     },
   }
@@ -66,16 +89,19 @@ export async function startCircle({ world, log, versionStore, map = singleMap }:
   await adjudicator.lifecycle.start()
 
   let isOpen = true
-  const trim = (): void => {
-    const { end } = journal
-    if (!isOpen || end === undefined) return
-    const isShort = log.bytesUsed() > keptBytesMax || log.crowded()
-    const olderThan = isShort ? undefined : tau(Math.max(0, end.tau - keptRecordsMicros))
-    const rangesAreInTheWay = journal.trim(versionStore.synced(partition), olderThan)
-    if (rangesAreInTheWay && log.bytesUsed() > keptBytesMax / 4) adjudicator.restate().catch(() => {})
-    world.clock.after(trimDelayMs, trim)
+  const trimLater = (): void => {
+    world.clock.after(retention.trimDelayMs, () => {
+      const { end } = journal
+      if (!isOpen || end === undefined) return
+      const used = log.bytesUsed()
+      const isShort = used > retention.bytesMax || log.crowded()
+      const olderThan = isShort ? undefined : tau(Math.max(0, end.tau - retention.recordsMicros))
+      const rangesAreInTheWay = journal.trim(versionStore.synced(partition), olderThan)
+      if (rangesAreInTheWay && used > retention.bytesMax / 4) adjudicator.restate().catch(() => {})
+      trimLater()
+    })
   }
-  world.clock.after(trimDelayMs, trim)
+  trimLater()
 
   return {
     topology,

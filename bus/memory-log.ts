@@ -5,7 +5,7 @@ import type { AppendOutcome, Log, LogEntry } from './log.ts'
 
 /** A log that forgets everything with its process (`--ephemeral`). The same contract as the embedded log, without a disk. */
 export class MemoryLog implements Log {
-  readonly exclusive = true
+  readonly exclusive: boolean = true
   private entries: LogEntry[] = []
   private firstHeld = 1
   private lastHeld = 0

@@ -240,7 +240,8 @@ export class Adjudicator {
       case 'tooOld':
         return { kind: 'tooOld', atLeast: term.window.floor }
       case 'outside':
-        return { kind: 'refused', code: 'XX000', message: `the commit request lies outside this partition (${judgement.reason})` }
+        // Whoever asks knows more than this owner, which is deposed and does not know it yet: no answer.
+        throw new BusError('timeout', `commit outside the ${judgement.reason}`)
       case 'barred': {
         const { key, mode, by } = judgement
         if (by.isFixed) return { kind: 'conflict', key, mode, atLeast: tau(by.tau) }
@@ -269,7 +270,7 @@ export class Adjudicator {
     }
     if (id.epoch === term.epoch) {
       const until = tau(Math.max(term.records.acknowledged.horizon, this.clock.read()) + barredMicros)
-      term.decisions.keep(id, until, { kind: 'tooOld', atLeast: term.records.acknowledged.tau })
+      term.decisions.bar(id, until, { kind: 'tooOld', atLeast: term.records.acknowledged.tau })
     }
     return await this.claims.find(id, tauStart)
   }

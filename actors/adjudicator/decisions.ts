@@ -11,6 +11,7 @@ interface Decision {
   readonly id: TransactionId
   readonly until: Tau
   verdict: MaybePromise<Verdict>
+  isKnown: boolean
 }
 
 /**
@@ -19,8 +20,9 @@ interface Decision {
  */
 export class Decisions {
   private readonly byId = new Map<string, Decision>()
-  private order: Decision[] = []
-  private oldest = 0
+  private readonly decided = new Queue()
+  /** Ids that were barred before anybody asked for them to be committed: they wait far longer, and must not hold up the others. */
+  private readonly barred = new Queue()
 
   get size(): number {
     return this.byId.size
@@ -31,38 +33,66 @@ export class Decisions {
   }
 
   keep<V extends MaybePromise<Verdict>>(id: TransactionId, until: Tau, verdict: V): V {
-    const name = nameOf(id)
-    assert(!this.byId.has(name), 'an id is decided once')
-    const decision: Decision = { id, until, verdict }
-    this.byId.set(name, decision)
-    this.order.push(decision)
+    const decision = this.add(id, until, verdict)
+    this.decided.add(decision)
     if (verdict instanceof Promise) {
       verdict.then(
         (settled: Verdict) => {
           decision.verdict = settled
+          decision.isKnown = true
         },
-        () => {},
+        () => {
+          decision.isKnown = true
+        },
       )
     }
     return verdict
   }
 
+  /** Nobody has asked for this id to be committed, and nobody will succeed. */
+  bar(id: TransactionId, until: Tau, verdict: Verdict): void {
+    this.barred.add(this.add(id, until, verdict))
+  }
+
+  private add(id: TransactionId, until: Tau, verdict: MaybePromise<Verdict>): Decision {
+    const name = nameOf(id)
+    assert(!this.byId.has(name), 'an id is decided once')
+    const decision: Decision = { id, until, verdict, isKnown: !(verdict instanceof Promise) }
+    this.byId.set(name, decision)
+    return decision
+  }
+
   /** Forgets what no later request can concern. Answers the tau that the journal must pass to keep the bound, where it is exceeded. */
   prune(acknowledged: Tau): Tau | undefined {
-    const { order } = this
-    while (this.oldest < order.length) {
-      const decision = order[this.oldest] as Decision
-      if (decision.until >= acknowledged || decision.verdict instanceof Promise) break
-      this.byId.delete(nameOf(decision.id))
-      this.oldest++
+    for (const queue of [this.decided, this.barred]) {
+      for (let due = queue.due(acknowledged); due !== undefined; due = queue.due(acknowledged)) this.byId.delete(nameOf(due.id))
     }
-    if (this.oldest > 4_096 && this.oldest * 2 > order.length) {
-      this.order = order.slice(this.oldest)
+    return this.byId.size > decisionsMax ? this.decided.first()?.until : undefined
+  }
+}
+
+/** First in, first out. */
+class Queue {
+  private decisions: Decision[] = []
+  private oldest = 0
+
+  add(decision: Decision): void {
+    this.decisions.push(decision)
+  }
+
+  first(): Decision | undefined {
+    return this.decisions[this.oldest]
+  }
+
+  /** Takes the first where the journal has passed its `until` and its verdict is known. */
+  due(acknowledged: Tau): Decision | undefined {
+    const first = this.first()
+    if (first === undefined || first.until >= acknowledged || !first.isKnown) return undefined
+    if (++this.oldest > 4_096 && this.oldest * 2 > this.decisions.length) {
+      this.decisions = this.decisions.slice(this.oldest)
       this.oldest = 0
     }
-    if (this.byId.size <= decisionsMax) return undefined
-    const due = this.order[this.oldest] as Decision
-    return due.verdict instanceof Promise ? undefined : due.until
+    return first
   }
 }
 

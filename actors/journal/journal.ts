@@ -36,6 +36,8 @@ export const leaseMs = 2_000
 const resendDelayMs = 50
 /** A log that keeps failing is given up: the process stops and a new start reads what is really there. */
 const resendsMax = 400
+/** Our own disk that does not answer has failed. */
+const resendsToDiskMax = 3
 
 /** Gets every record in order, each once. A promise holds back the acknowledgement of the record until the receiver is through with it. */
 export type Deliver = (record: JournalRecord, at: Sequence) => MaybePromise<void>
@@ -53,6 +55,7 @@ export class Journal {
   private reached = sequence(0)
   private deliver: Deliver = () => undefined
   private delivering: Promise<void> | undefined
+  private deposed: (() => void) | undefined
   private following: Registration | undefined
   private failure: { error: unknown } | undefined
   /** Monotonic time at which the last foreign record came in (rule 1). */
@@ -85,7 +88,14 @@ export class Journal {
    * Makes this process the owner (rules 1 and 8): an epoch record with a new random owner, right behind the last message read.
    * Its tau lies above everything an earlier owner may have promised. Throws Fenced when another claim was quicker.
    */
-  async claim(ranges: readonly KeyRange[], mapVersion: MapVersion, leadMicros: number): Promise<Ownership> {
+  async claim(options: {
+    readonly ranges: readonly KeyRange[]
+    readonly mapVersion: MapVersion
+    readonly leadMicros: number
+    /** Somebody else has written. */
+    readonly deposed: () => void
+  }): Promise<Ownership> {
+    const { ranges, mapVersion, leadMicros } = options
     await this.waitForPredecessor()
     const before = this.chain.end
     const floor = before === undefined ? tau(0) : tau(Math.max(before.horizon, before.tau))
@@ -104,6 +114,8 @@ export class Journal {
     const horizon = tau(Math.max(claimTau, clock + leadMicros))
     const outcome = await ownership.append(statement, bodyOf(encodeStatement(statement)), { tau: claimTau, horizon })
     if (outcome.kind === 'full') throw new Error('the journal has no room for a claim: free disk space and start again')
+    ownership.claimedAt = outcome.sentAt
+    this.deposed = options.deposed
     return ownership
   }
 
@@ -167,7 +179,8 @@ export class Journal {
           if (answer === 'appended') await this.delivering
           return answer
         }
-        if (sent >= resendsMax) throw new Error('the journal does not answer: giving up')
+        if (sent >= (this.log.exclusive ? resendsToDiskMax : resendsMax))
+          throw new Error('the journal does not answer: giving up')
         await this.world.clock.sleep(resendDelayMs)
       }
     } finally {
@@ -201,7 +214,12 @@ export class Journal {
       const { own } = this
       const isOwn = own !== undefined && (own.bytes === entry.bytes || own.bytes.equals(entry.bytes))
       const read = isOwn ? this.chain.accept(entry, own.hash) : this.chain.accept(entry)
-      if (!isOwn) this.heardAt = this.world.clock.monotonic()
+      if (!isOwn) {
+        this.heardAt = this.world.clock.monotonic()
+        // Somebody else writes: what this process owned it owns no longer.
+        this.deposed?.()
+        this.deposed = undefined
+      }
       if (read === undefined) return
       this.retention.note(read.sequence, read.tau)
       if (read.sequence <= this.reached) return
@@ -240,6 +258,8 @@ export class Ownership {
   readonly writer: Writer & { readonly mapVersion: MapVersion }
   /** Transactions that began below it are refused: an empty window knows nothing about them (rule 8). */
   readonly floor: Tau
+  /** Monotonic time at which the claim was first sent: the first lease counts from it. */
+  claimedAt = Number.NEGATIVE_INFINITY
   private readonly journal: Journal
 
   constructor(journal: Journal, writer: Writer & { readonly mapVersion: MapVersion; readonly floor: Tau }) {

@@ -20,11 +20,12 @@ export class Retention {
     this.boundaries.push({ sequence, tau })
   }
 
-  /** The last boundary at or below `synced`, and, unless space is short, of a tau at or below `olderThan`. */
+  /** The last boundary at or below `synced`, itself one; unless space is short, the last known one of a tau at or below `olderThan`. */
   upTo(synced: Sequence, olderThan: Tau | undefined): Sequence | undefined {
+    if (olderThan === undefined) return synced
     let found: Sequence | undefined
     for (const { sequence, tau } of this.boundaries) {
-      if (sequence > synced || (olderThan !== undefined && tau > olderThan)) break
+      if (sequence > synced || tau > olderThan) break
       found = sequence
     }
     return found

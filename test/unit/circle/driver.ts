@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ask } from '../../../actors/actor.ts'
-import { type RunningCircle, startCircle } from '../../../actors/circle.ts'
+import { type Retention, type RunningCircle, startCircle } from '../../../actors/circle.ts'
 import type { VersionStore } from '../../../actors/storage/version-store.ts'
 import { MemoryVersionStore } from '../../../actors/storage/version-store-memory.ts'
 import type { MaybePromise } from '../../../bus/bus.ts'
@@ -50,6 +50,14 @@ export interface Begun {
   readonly vector: Vector
 }
 
+interface Parts {
+  readonly world?: World
+  readonly log?: Log
+  readonly versionStore?: VersionStore
+  readonly boot?: string
+  readonly retention?: Retention
+}
+
 /** What a query processor does with the circle, in few words. */
 export class Driver {
   readonly world: World
@@ -63,11 +71,12 @@ export class Driver {
     this.boot = boot
   }
 
-  static async start(parts: { world?: World; log?: Log; versionStore?: VersionStore; boot?: string } = {}): Promise<Driver> {
+  static async start(parts: Parts = {}): Promise<Driver> {
     const world = parts.world ?? testWorld()
     const log = parts.log ?? new MemoryLog()
     const versionStore = parts.versionStore ?? new MemoryVersionStore(world.clock)
-    return new Driver(world, await startCircle({ world, log, versionStore }), parts.boot)
+    const retention = parts.retention === undefined ? {} : { retention: parts.retention }
+    return new Driver(world, await startCircle({ world, log, versionStore, ...retention }), parts.boot)
   }
 
   get address(): string {
@@ -158,7 +167,7 @@ export class Driver {
       range: { start: k(options.start ?? ''), end: k(options.end ?? '\xff') },
       reverse: options.reverse ?? false,
       rowsMax: options.rowsMax ?? 1_000,
-      bytesMax: 1_000_000,
+      bytesMax: 10_000_000,
     })
   }
 

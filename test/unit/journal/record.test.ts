@@ -1,0 +1,142 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { epoch, mapVersion, type Owner, partition } from '../../../protocol/ids.ts'
+import type { Key } from '../../../protocol/key.ts'
+import { journalMessageBytesMax } from '../../../protocol/limits.ts'
+import type { CommittedTransaction, Mode, WriteOperation } from '../../../protocol/messages.ts'
+import {
+  bodyOf,
+  bodyParts,
+  decodeMessage,
+  decodeRecord,
+  encodeCommit,
+  encodeLast,
+  encodePart,
+  encodeStatement,
+  partCount,
+  TransactionEncoder,
+} from '../../../protocol/record.ts'
+import { tau } from '../../../protocol/time.ts'
+
+const head = {
+  partition: partition(3),
+  epoch: epoch(300),
+  owner: '0123456789abcdef' as Owner,
+  mapVersion: mapVersion(9),
+  tau: tau(1_800_000_000_000_001),
+  horizon: tau(1_800_000_001_000_000),
+}
+
+const bytes = fc.uint8Array({ maxLength: 40 })
+const key = bytes.map((some) => Buffer.from(some).latin1Slice() as Key)
+const modes = fc.constantFrom<Mode>('X', 'N', 'S', 'R', 'E')
+const transactions: fc.Arbitrary<CommittedTransaction> = fc.record({
+  id: fc.record({
+    leader: fc.nat(9).map(partition),
+    epoch: fc.nat(1_000).map(epoch),
+    boot: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((some) => Buffer.from(some).latin1Slice()),
+    counter: fc.maxSafeNat(),
+  }),
+  tauStart: fc.nat(2 ** 31 - 1).map((n) => tau(n)),
+  traceparent: fc.constantFrom('', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'),
+  writes: fc.array(
+    fc.record({
+      key,
+      operation: fc.constantFrom<WriteOperation>('create', 'update', 'delete'),
+      mode: modes,
+      postImage: fc.option(
+        bytes.map((some) => Buffer.from(some)),
+        { nil: undefined },
+      ),
+    }),
+    { maxLength: 5 },
+  ),
+  checks: fc.array(
+    fc.oneof(
+      fc.record({ key, mode: modes }),
+      fc.record({ range: fc.record({ start: key, end: key }), mode: fc.constant('R' as const) }),
+    ),
+    { maxLength: 3 },
+  ),
+})
+
+/** Through bytes and back. */
+function commitAgain(list: readonly CommittedTransaction[], sliced: boolean) {
+  const body = encodeCommit(
+    list.map((transaction) => {
+      if (!sliced) return { transaction }
+      const encoder = new TransactionEncoder(transaction)
+      while (!encoder.step(2)) {}
+      return { transaction, encoded: encoder }
+    }),
+  )
+  const payloads = [...bodyParts(body)]
+  expect(payloads.length).toBe(partCount(body))
+  const parts = payloads.slice(0, -1).map((payload, i) => encodePart(head, `hash ${i}`, payload))
+  const last = encodeLast('commit', head, 'hash before the last', parts.length, payloads.at(-1) as Buffer)
+  for (const message of [...parts, last]) expect(message.length).toBeLessThanOrEqual(journalMessageBytesMax)
+  const payloadsAgain = parts.map((part) => {
+    const message = decodeMessage(part)
+    expect(message).toMatchObject({ kind: 'part', epoch: 300, owner: head.owner })
+    return message.payload
+  })
+  const message = decodeMessage(last)
+  if (message.kind === 'part') throw new Error('the last message is no part')
+  expect(message.parts).toBe(parts.length)
+  return decodeRecord(message, payloadsAgain, 'hash 0')
+}
+
+test('a commit record comes back as it was, encoded at once or in slices', () => {
+  fc.assert(
+    fc.property(fc.array(transactions, { maxLength: 4 }), fc.boolean(), (list, sliced) => {
+      expect(commitAgain(list, sliced)).toEqual({ ...head, kind: 'commit', prevHash: 'hash 0', transactions: list })
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('a record above the payload bound goes in parts', () => {
+  const transaction: CommittedTransaction = {
+    id: { leader: partition(0), epoch: epoch(1), boot: '12345678', counter: 1 },
+    tauStart: tau(5),
+    traceparent: '',
+    checks: [],
+    writes: Array.from({ length: 7 }, (_, i) => ({
+      key: `key ${i}` as Key,
+      operation: 'update',
+      mode: 'N',
+      postImage: Buffer.alloc(400_000, i),
+    })),
+  }
+  for (const sliced of [false, true]) {
+    const record = commitAgain([transaction], sliced)
+    const images = record.kind === 'commit' ? record.transactions[0]?.writes.map(({ postImage }) => postImage) : []
+    expect(images?.map((image, i) => image !== undefined && Buffer.alloc(400_000, i).equals(image))).toEqual(Array(7).fill(true))
+  }
+  const exact = bodyOf(Buffer.alloc(journalMessageBytesMax - 128))
+  expect([partCount(exact), [...bodyParts(exact)].length]).toEqual([1, 1])
+})
+
+test('statements come back as they were', () => {
+  const range = { start: 'a' as Key, end: '\xff\xff' as Key }
+  for (const statement of [
+    { kind: 'epoch', ranges: [range, range] },
+    { kind: 'heartbeat', released: true },
+    { kind: 'heartbeat', released: false },
+    { kind: 'seal', range, to: partition(4) },
+    { kind: 'open', range, from: partition(4), floor: tau(77) },
+  ] as const) {
+    const message = decodeMessage(encodeLast(statement.kind, head, 'before', 0, encodeStatement(statement)))
+    if (message.kind === 'part') throw new Error('a statement is no part')
+    expect(decodeRecord(message, [], 'before')).toEqual({ ...head, ...statement, prevHash: 'before' })
+  }
+})
+
+test('bytes of another format, cut short or with something behind them are refused', () => {
+  const message = encodeLast('epoch', head, 'before', 0, encodeStatement({ kind: 'epoch', ranges: [] }))
+  expect(() => decodeMessage(Buffer.concat([Buffer.from([9]), message.subarray(1)]))).toThrow('format')
+  for (let length = 0; length < message.length - 1; length++) expect(() => decodeMessage(message.subarray(0, length))).toThrow()
+  const longer = decodeMessage(Buffer.concat([message, Buffer.from([0])]))
+  if (longer.kind === 'part') throw new Error('no part')
+  expect(() => decodeRecord(longer, [], '')).toThrow('ends where its message does')
+})
