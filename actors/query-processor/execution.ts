@@ -13,6 +13,10 @@ export interface Execution {
   readonly stream: Stream
   /** The command tag; `rows` that were given to the client. */
   tag(rows: number): string
+  /** The command it runs as: when it goes on later, it still sees what it saw. Undefined: it reads nothing. */
+  readonly command: number | undefined
+  /** It changes rows: it runs to its end before the first row is given. */
+  readonly writes: boolean
   /** Everything it held is let go; called once, at its end. */
   release(): void
 }
@@ -72,6 +76,14 @@ export class RowPump {
       this.batch = item
       this.at = 0
     }
+  }
+
+  /** Runs to the end and keeps the rows for later pumping: what changes rows is not left half done. */
+  *collect(interrupts: Interrupts, output: SessionOutput): Task<void> {
+    const rows: Row[] = []
+    yield* this.pump({ row: (row) => rows.push(row) }, 0, interrupts, output)
+    this.batch = rows
+    this.at = 0
   }
 
   get isExhausted(): boolean {

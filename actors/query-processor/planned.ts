@@ -7,7 +7,7 @@ import type { PortalSource } from './portal.ts'
 import type { PreparedStatement } from './prepared.ts'
 import { memoryBytesMax } from './runtime.ts'
 import type { Session } from './session.ts'
-import type { OutputColumn } from './sql/bind/bound.ts'
+import type { BoundStatement, OutputColumn } from './sql/bind/bound.ts'
 import type { Catalog } from './sql/catalog/schema.ts'
 import { execute, executeAtOnce } from './sql/execute/execute.ts'
 import type { Affected, Run } from './sql/execute/run.ts'
@@ -34,8 +34,15 @@ export function* openPlanned(session: Session, source: PortalSource): Task<Execu
     columns: bound.columns,
     stream: batch === undefined ? execute(plan, run, affected) : streamOf(batch),
     tag: (rows) => commandTag(statement, affected, rows),
+    command: session.block.transaction.command,
+    writes: isModifying(bound.statement),
     release,
   }
+}
+
+/** Row locks are writes to the transaction, but not to the rows. */
+function isModifying(statement: BoundStatement): boolean {
+  return statement.kind !== 'query' || statement.query.ctes.some(({ kind }) => kind === 'modifying')
 }
 
 /** What one execution of a plan is given. */

@@ -13,6 +13,7 @@ import type { Value } from '../../protocol/values/value.ts'
 import { abortedBlock, Block, readOnlyTransaction } from './block.ts'
 import { type CommitOutcome, commit } from './commit.ts'
 import type { CopyIn } from './copy-in.ts'
+import type { Cursor } from './cursor.ts'
 import { Interrupts } from './interrupts.ts'
 import { boundParameters, Portal, type PortalSource } from './portal.ts'
 import { PreparedStatement } from './prepared.ts'
@@ -45,6 +46,7 @@ export class Session implements QuerySession {
   readonly backendId: number
   readonly prepared = new Map<string, PreparedStatement>()
   readonly portals = new Map<string, Portal>()
+  readonly cursors = new Map<string, Cursor>()
   /** Microseconds since 2000-01-01. */
   transactionTime = 0n
   statementTime = 0n
@@ -202,6 +204,7 @@ export class Session implements QuerySession {
   }
 
   private *commit(transaction: Transaction): Task<CommitOutcome> {
+    for (const cursor of this.cursors.values()) if (cursor.isHeld) yield* cursor.hold(this)
     if (transaction.writeSet.isEmpty) return { kind: 'committed', tauCommit: undefined }
     const told = commit(this.runtime.circle, transaction, this.identity(), this.block.catalog, '')
     return told instanceof Promise ? ((yield told) as CommitOutcome) : told
@@ -212,9 +215,18 @@ export class Session implements QuerySession {
     this.executions = 0
     for (const portal of this.portals.values()) portal.close()
     this.portals.clear()
+    if (this.cursors.size > 0) this.closeCursors(committed)
     if (this.afterCommit.length === 0) return
     const work = this.afterCommit.splice(0)
     if (committed) for (const step of work) step()
+  }
+
+  private closeCursors(committed: boolean): void {
+    for (const [name, cursor] of this.cursors) {
+      if (committed && cursor.isHeld) continue
+      cursor.close()
+      this.cursors.delete(name)
+    }
   }
 
   /* ---------------------------------------------------------------- simple protocol */
@@ -335,14 +347,29 @@ export class Session implements QuerySession {
     if (portal.execution === undefined) portal.opened(yield* open(this, portal.source, portal.isOneOfSeveral))
     const { execution, pump } = portal.running
     const result = new ResultOutput(this, execution.columns, portal.source.formats, withDescription)
-    const rows = yield* pump.pump(result, rowsMax, this.interrupts, this.output)
+    if (execution.writes && rowsMax > 0 && portal.rows === 0) yield* pump.collect(this.interrupts, this.output)
+    const rows = yield* this.asCommand(execution.command, () => pump.pump(result, rowsMax, this.interrupts, this.output))
     portal.rows += rows
-    if (rowsMax > 0 && rows === rowsMax) result.suspend()
-    else {
+    if (rowsMax > 0 && rows === rowsMax) {
+      this.block.transaction.writeSet.openReaders++
+      result.suspend()
+    } else {
       portal.done = true
       result.complete(execution.tag(rows))
     }
     return result
+  }
+
+  /** A portal that goes on sees what it saw when it began, whatever was written since. */
+  private *asCommand<T>(command: number | undefined, work: () => Task<T>): Task<T> {
+    if (command === undefined || !this.block.hasTransaction) return yield* work()
+    const { transaction } = this.block
+    const before = transaction.resume(command)
+    try {
+      return yield* work()
+    } finally {
+      transaction.resume(before)
+    }
   }
 
   /** In a failed block only its end is heard. */

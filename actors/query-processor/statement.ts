@@ -4,6 +4,7 @@
 
 import { unsupported } from '../../protocol/errors.ts'
 import { copy } from './copy-statement.ts'
+import { closeCursor, cursorColumns, declareCursor, fetchCursor } from './cursor.ts'
 import { runDdl } from './ddl-statement.ts'
 import { type Execution, streamOf } from './execution.ts'
 import { describeExplain, explain } from './explain-statement.ts'
@@ -26,7 +27,14 @@ export function* open(session: Session, source: PortalSource, isOneOfSeveral: bo
   if (statement.isPlannable) return yield* openPlanned(session, source)
   if (statement.kind === 'ExecuteStmt') return yield* executePrepared(session, source)
   const answer = yield* runUtility(session, statement, isOneOfSeveral)
-  return { columns: answer.columns, stream: streamOf(answer.rows ?? []), tag: () => answer.tag, release: () => {} }
+  return {
+    columns: answer.columns,
+    stream: streamOf(answer.rows ?? []),
+    tag: () => answer.tag,
+    command: undefined,
+    writes: false,
+    release: () => {},
+  }
 }
 
 /* ---------------------------------------------------------------- everything that is no query */
@@ -44,6 +52,9 @@ const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ['ExplainStmt', explain],
   ['VacuumStmt', vacuum],
   ['CopyStmt', copy],
+  ['DeclareCursorStmt', declareCursor],
+  ['FetchStmt', fetchCursor],
+  ['ClosePortalStmt', closeCursor],
 ])
 
 /** Statements that PostgreSQL has and we refuse, by what they are called. */
@@ -53,7 +64,6 @@ const refused: Readonly<Record<string, string>> = {
   AlterSystemStmt: 'ALTER SYSTEM',
   CallStmt: 'CALL',
   CheckPointStmt: 'CHECKPOINT',
-  ClosePortalStmt: 'CLOSE',
   ClusterStmt: 'CLUSTER',
   ConstraintsSetStmt: 'SET CONSTRAINTS',
   CreateDomainStmt: 'CREATE DOMAIN',
@@ -67,11 +77,9 @@ const refused: Readonly<Record<string, string>> = {
   CreateTableAsStmt: 'CREATE TABLE AS',
   CreateTrigStmt: 'CREATE TRIGGER',
   CreatedbStmt: 'CREATE DATABASE',
-  DeclareCursorStmt: 'DECLARE CURSOR',
   DoStmt: 'DO',
   DropdbStmt: 'DROP DATABASE',
   DropRoleStmt: 'DROP ROLE',
-  FetchStmt: 'FETCH',
   GrantRoleStmt: 'GRANT',
   GrantStmt: 'GRANT',
   ListenStmt: 'LISTEN',
@@ -90,7 +98,8 @@ function* runUtility(session: Session, statement: PreparedStatement, isOneOfSeve
   const verb = verbs.get(statement.kind)
   if (verb !== undefined) return yield* verb(session, statement, isOneOfSeveral)
   if (isDdl(statement.parsed.node)) return yield* runDdl(session, statement, isOneOfSeveral)
-  throw unsupported(refused[statement.kind] ?? spelled(statement.kind))
+  const isRevoke = (statement.body as { readonly is_grant?: boolean }).is_grant !== true && statement.kind.startsWith('Grant')
+  throw unsupported(isRevoke ? 'REVOKE' : (refused[statement.kind] ?? spelled(statement.kind)))
 }
 
 /** `AlterEventTrigStmt` -> `ALTER EVENT TRIG`: for what nobody has named. */
@@ -117,6 +126,8 @@ export function* describeStatement(session: Session, statement: PreparedStatemen
       return describeExplain(statement)
     case 'ExecuteStmt':
       return yield* preparedColumns(session, statement)
+    case 'FetchStmt':
+      return cursorColumns(session, statement)
     case 'IndexStmt':
       return statement.parsed.isAsync ? [plainColumn('job_id')] : undefined
     default:

@@ -33,7 +33,9 @@ export class Transaction implements Access {
   private readonly absent = new Set<Key>()
   private readonly freshRowIds = new Set<string>()
   private begun: Snapshot | undefined
-  private command = 0
+  /** The running statement's number. */
+  command = 0
+  private commandLast = 0
   private lastStorage = -1
 
   constructor(needs: TransactionNeeds) {
@@ -55,7 +57,14 @@ export class Transaction implements Access {
 
   /** The next statement: it sees what was written before, and not what it writes itself. */
   beginCommand(): void {
-    this.command++
+    this.command = ++this.commandLast
+  }
+
+  /** A statement goes on (or is left again): reads are its own. Answers the command that ran before. */
+  resume(command: number): number {
+    const before = this.command
+    this.command = command
+    return before
   }
 
   get(key: Key): MaybePromise<Uint8Array | undefined> {
