@@ -62,9 +62,11 @@ function compile(pattern: string): LikeMatcher {
   return trailingEscape ? withTrailingEscape(runs) : matcher
 }
 
-/** PostgreSQL complains when it comes to the lone escape, which texts that fail before never do. */
+/** PostgreSQL complains when it comes to the lone escape with text left, which texts that fail before never do. */
 function withTrailingEscape(runs: readonly Run[]): LikeMatcher {
-  const open = runsMatcher([...runs, { units: [], literal: '' }])
+  const last = runs[runs.length - 1] as Run
+  const reached: Run = { units: [...last.units, null], literal: undefined }
+  const open = runsMatcher([...runs.slice(0, -1), reached, { units: [], literal: '' }])
   return (text) => {
     if (open(text)) throw escapeError()
     return false

@@ -27,8 +27,9 @@ export function emitRegex(node: RegexNode, options: RegexOptions, greed: Greed):
           .join('|')
       case 'repeat': {
         const lazy = own === 'own' ? child.lazy : own === 'lazy'
-        // x{1}? has nothing to repeat: it makes what is inside prefer the other way.
-        const inner = child.min === 1 && child.max === 1 ? (child.lazy ? 'lazy' : own) : own
+        // What a repetition prefers counts for all that is repeated; x{1}? only makes what is inside prefer the other way.
+        const opposite = own === 'own' && preference(child.node) === (child.lazy ? 'greedy' : 'lazy')
+        const inner = opposite && (child.lazy || child.min !== child.max) ? (child.lazy ? 'lazy' : 'greedy') : own
         const atom = `(?:${emit(child.node, inner)})`
         return child.min === 1 && child.max === 1 ? atom : `${atom}${bounds(child.min, child.max)}${lazy ? '?' : ''}`
       }
@@ -51,6 +52,27 @@ function longestFirst(nodes: readonly RegexNode[]): readonly RegexNode[] {
     .map((node, i) => ({ node, length: lengths[i] as number }))
     .sort((a, b) => b.length - a.length)
     .map(({ node }) => node)
+}
+
+/** A sequence prefers what its first part with a preference does; a choice always prefers more. */
+export function preference(node: RegexNode): 'lazy' | 'greedy' | undefined {
+  switch (node.kind) {
+    case 'group':
+      return preference(node.node)
+    case 'choice':
+      return 'greedy'
+    case 'repeat':
+      if (node.lazy) return 'lazy'
+      return node.min === node.max ? preference(node.node) : 'greedy'
+    case 'sequence':
+      for (const child of node.nodes) {
+        const own = preference(child)
+        if (own !== undefined) return own
+      }
+      return undefined
+    default:
+      return undefined
+  }
 }
 
 function fixedLength(node: RegexNode): number | undefined {

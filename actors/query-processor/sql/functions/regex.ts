@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js'
-import { emitRegex, type Greed } from './regex-emit.ts'
+import { emitRegex, type Greed, preference } from './regex-emit.ts'
 import { parseRegex, type RegexNode, type RegexOptions, regexError } from './regex-parse.ts'
 
 /** Start and end of the whole and of every group, as UTF-16 positions; -1 where a group took no part. */
@@ -83,27 +83,6 @@ function compileSource(source: string, flags: number): RE2JS {
     // The syntax is ours: what RE2 refuses is too large for it.
     if (error instanceof Error && error.name.startsWith('RE2JS')) throw regexError('regular expression is too complex')
     throw error
-  }
-}
-
-/** A sequence prefers what its first part with a preference does; a choice always prefers more. */
-function preference(node: RegexNode): 'lazy' | 'greedy' | undefined {
-  switch (node.kind) {
-    case 'group':
-      return preference(node.node)
-    case 'choice':
-      return 'greedy'
-    case 'repeat':
-      if (node.lazy) return 'lazy'
-      return node.min === node.max ? preference(node.node) : 'greedy'
-    case 'sequence':
-      for (const child of node.nodes) {
-        const own = preference(child)
-        if (own !== undefined) return own
-      }
-      return undefined
-    default:
-      return undefined
   }
 }
 
