@@ -34,7 +34,7 @@ select unnest(array[1,2,null]);
 select * from unnest(array[1,2], array['a','b','c']) as t(n, s);
 select * from unnest(array['x','y']) with ordinality as t(v, i);
 select unnest(5);
-select array_agg(x), array_agg(x order by x desc), array_agg(distinct x) from (values (2), (1), (2), (null)) as t(x);
+select array_agg(x order by x desc), array_agg(distinct x) from (values (2), (1), (2), (null)) as t(x);
 select array_agg(x) from (values (1)) as t(x) where false;
 select array(select x from (values (3), (1)) as t(x) order by x), array(select 1 where false);
 select array(select 1, 2);

@@ -34,7 +34,7 @@ select json_object('{a,b,c}');
 select to_json(1), to_json('a"b'::text), to_json(true), to_json(null::int), to_json(array[1,2]), to_json(timestamp '2024-01-01 12:00'), to_json(1.50), to_json('{"a":1}'::json);
 select row_to_json(r), row_to_json(r, true) from (values (1, 'a', null::int)) as r(x, y, z);
 select array_to_json(array[1,2,3]), array_to_json(array['a', null]), array_to_json('{}'::int[]);
-select json_agg(x), json_agg(x order by x desc) from (values (1), (3), (2)) as t(x);
+select json_agg(x order by x desc) from (values (1), (3), (2)) as t(x);
 select json_agg(t) from (values (1, 'a'), (2, null)) as t(n, s);
 select json_object_agg(k, v) from (values ('a', 1), ('b', null)) as t(k, v);
 select json_object_agg(k, v) from (values (null, 1)) as t(k, v);
