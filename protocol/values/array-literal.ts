@@ -27,14 +27,21 @@ export function parseArrayLiteral(text: string): ArrayLiteral {
     at = skipSpace(text, at + 1)
     if (text[at] !== '{') throw malformed(text, 'Array contents must start with "{".')
   }
-  const { elements, dimensions } = parseContents(text, at)
+  const { elements, dimensions } = parseContents(text.slice(at))
   if (bounds.length > 0) {
     const mismatch = 'Specified array dimensions do not match array contents.'
     if (dimensions !== bounds.length) throw malformed(text, mismatch)
     if (dimensions === 1 && bounds[0]?.count !== elements.length) throw malformed(text, mismatch)
   }
   if (dimensions > 1) throw unsupported('multidimensional array')
-  return { elements, lowerBound: bounds[0]?.lower ?? 1 }
+  const lowerBound = bounds[0]?.lower ?? 1
+  checkBounds(lowerBound, elements.length)
+  return { elements, lowerBound }
+}
+
+/** The subscript behind the last one must be an int4 too (ArrayCheckBounds). */
+export function checkBounds(lowerBound: number, count: number): void {
+  if (lowerBound + count > int4Max) throw new SqlError('54000', `array lower bound is too large: ${lowerBound}`)
 }
 
 const malformed = (text: string, detail: string): SqlError =>
@@ -70,10 +77,8 @@ function parseBound(text: string, from: number): { lower: number; count: number;
     at += 1 + second.length
   }
   if (text[at] !== ']') throw malformed(text, 'Missing "]" after array dimensions.')
-  if (upper === int4Max) throw new SqlError('54000', `array upper bound is too large: ${upper}`)
   if (upper < lower) throw new SqlError('2202E', 'upper bound cannot be less than lower bound')
   const count = upper - lower + 1
-  if (count > 134_217_727) throw new SqlError('54000', 'array size exceeds the maximum allowed (134217727)')
   return { lower, count, end: at + 1 }
 }
 
@@ -84,8 +89,8 @@ function atoi(digits: string): number {
 
 type State = 'start' | 'levelStarted' | 'element' | 'quoted' | 'quotedDone' | 'delimited' | 'levelDone' | 'levelDelimited'
 
-/** From the first `{` to the end of the text. */
-function parseContents(text: string, from: number): { elements: (string | null)[]; dimensions: number } {
+/** `text` begins with the first `{`. */
+function parseContents(text: string): { elements: (string | null)[]; dimensions: number } {
   const elements: (string | null)[] = []
   const counts: number[] = []
   const countsLast: number[] = []
@@ -96,7 +101,7 @@ function parseContents(text: string, from: number): { elements: (string | null)[
   // Up to here a blank at the end of an unquoted element was escaped and stays.
   let keep = 0
   let escaped = false
-  let at = from
+  let at = 0
 
   const finish = (): void => {
     if (state === 'quotedDone') elements.push(current)

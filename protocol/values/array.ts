@@ -1,6 +1,6 @@
 import { ByteReader, type ByteWriter } from '../bytes.ts'
 import { SqlError, unsupported } from '../errors.ts'
-import { parseArrayLiteral } from './array-literal.ts'
+import { checkBounds, parseArrayLiteral } from './array-literal.ts'
 import type { OutputSettings, SqlType } from './type.ts'
 import { SqlArray, type Value } from './value.ts'
 
@@ -182,11 +182,6 @@ function receiveArray(element: SqlType, reader: ByteReader, typmod: number): Sql
     reader.at += length
   }
   return new SqlArray(elements, lowerBound)
-}
-
-/** The last subscript must be an int4 (ArrayCheckBounds). */
-export function checkBounds(lowerBound: number, count: number): void {
-  if (lowerBound + count > 0x7fffffff) throw new SqlError('54000', `array lower bound is too large: ${lowerBound}`)
 }
 
 function sendArray(element: SqlType, value: SqlArray, writer: ByteWriter): void {

@@ -1,5 +1,6 @@
 import { SqlError, unsupported } from '../../../../protocol/errors.ts'
-import { arrayElementsMax, arrayType, checkBounds, emptyArray } from '../../../../protocol/values/array.ts'
+import { arrayElementsMax, arrayType, emptyArray } from '../../../../protocol/values/array.ts'
+import { checkBounds } from '../../../../protocol/values/array-literal.ts'
 import { knownType } from '../../../../protocol/values/registry.ts'
 import type { SqlType } from '../../../../protocol/values/type.ts'
 import { SqlArray, type Value } from '../../../../protocol/values/value.ts'
@@ -130,7 +131,7 @@ const searches: Functions = {
       array === null ? null : positionOf(array, value, array.lowerBound, equal),
   ),
   array_position_start: withEquality((equal) => (_context, array: SqlArray | null, value: Value, start: number | null) => {
-    if (array === null) return null
+    if (array === null || array.elements.length === 0 || (value === null && !array.elements.includes(null))) return null
     if (start === null) throw new SqlError('22004', 'initial position must not be null')
     return positionOf(array, value, start, equal)
   }),
@@ -210,12 +211,12 @@ const nullDimensions = (): SqlError => new SqlError('22004', 'dimension array or
 
 function fill(value: Value, sizes: SqlArray | null, bounds: SqlArray | undefined): SqlArray {
   if (sizes === null) throw nullDimensions()
-  if (count(sizes) === 0) return emptyArray
   if (bounds !== undefined && count(bounds) !== count(sizes)) {
     throw new SqlError('2202E', 'wrong number of array subscripts', {
       detail: 'Low bound array has different size than dimensions array.',
     })
   }
+  if (count(sizes) === 0) return emptyArray
   if (sizes.elements.includes(null) || bounds?.elements.includes(null)) {
     throw new SqlError('22004', 'dimension values cannot be null')
   }

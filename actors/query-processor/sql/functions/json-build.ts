@@ -94,7 +94,8 @@ function textPairs(keys: SqlArray, values: SqlArray | undefined): (readonly [str
   if (values === undefined && keys.elements.length % 2 !== 0)
     throw new SqlError('2202E', 'array must have even number of elements')
   if (values !== undefined && keys.elements.length !== values.elements.length) {
-    throw new SqlError('2202E', 'mismatched array dimensions')
+    const empty = keys.elements.length === 0 || values.elements.length === 0
+    throw new SqlError('2202E', empty ? 'wrong number of array subscripts' : 'mismatched array dimensions')
   }
   const made: (readonly [string, string | null])[] = []
   const step = values === undefined ? 2 : 1

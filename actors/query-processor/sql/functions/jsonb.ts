@@ -33,6 +33,10 @@ export function nodeText(node: JsonNode | undefined): string | null {
 const memberOf = (node: JsonNode, key: string): JsonNode | undefined => (isObject(node) ? node.get(key) : undefined)
 const elementOf = (node: JsonNode, index: number): JsonNode | undefined => (isArray(node) ? node.at(index) : undefined)
 
+/** -> counts a scalar document as an array of one. */
+const elementOfDocument = (node: JsonNode, index: number): JsonNode | undefined =>
+  isArray(node) || isObject(node) ? elementOf(node, index) : [node].at(index)
+
 function followNode(node: JsonNode, path: SqlArray): JsonNode | undefined {
   if (path.elements.includes(null)) return undefined
   let at: JsonNode | undefined = node
@@ -164,8 +168,8 @@ export const jsonbScalars = (casts: NumericCasts): Functions => ({
   ...ordering('jsonb_cmp', compare),
   jsonb_object_field: (_context, { root }: Jsonb, key: string) => wrap(memberOf(root, key)),
   jsonb_object_field_text: (_context, { root }: Jsonb, key: string) => nodeText(memberOf(root, key)),
-  jsonb_array_element: (_context, { root }: Jsonb, index: number) => wrap(elementOf(root, index)),
-  jsonb_array_element_text: (_context, { root }: Jsonb, index: number) => nodeText(elementOf(root, index)),
+  jsonb_array_element: (_context, { root }: Jsonb, index: number) => wrap(elementOfDocument(root, index)),
+  jsonb_array_element_text: (_context, { root }: Jsonb, index: number) => nodeText(elementOfDocument(root, index)),
   jsonb_extract_path: (_context, { root }: Jsonb, path: SqlArray) => wrap(followNode(root, path)),
   jsonb_extract_path_text: (_context, { root }: Jsonb, path: SqlArray) => nodeText(followNode(root, path)),
   jsonb_contains: (_context, outer: Jsonb, inner: Jsonb) => containsDocument(outer.root, inner.root),
