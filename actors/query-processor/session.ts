@@ -653,7 +653,9 @@ export class Session implements QuerySession {
   private failed(error: unknown): void {
     this.unreleased = undefined
     this.copyIn = undefined
-    this.output.error(this.told(error))
+    const told = this.told(error)
+    if (this.closed) return
+    this.output.error(told)
     this.block.fail()
     if (this.block.state === 'failed') {
       for (const portal of this.portals.values()) portal.close()
@@ -671,6 +673,7 @@ export class Session implements QuerySession {
   private ready(): void {
     this.interrupts.stop()
     this.running = false
+    if (this.closed) return
     this.reportChanges()
     const { status } = this.block
     this.output.readyForQuery(status)
@@ -711,8 +714,10 @@ export class Session implements QuerySession {
     this.closed = true
     this.left()
     this.idleTimer?.cancel()
-    this.interrupts.stop()
-    this.copyIn?.fail(new SqlError('08006', 'the client is gone'))
+    const gone = new SqlError('08006', 'the client is gone')
+    if (this.interrupts.isActive) this.interrupts.interrupt(gone)
+    else this.interrupts.stop()
+    this.copyIn?.fail(gone)
     for (const portal of this.portals.values()) portal.close()
     this.portals.clear()
     this.prepared.clear()
