@@ -5,6 +5,7 @@
  */
 import { BusError, type MaybePromise, type Registration } from '../../bus/bus.ts'
 import type { World } from '../../bus/world.ts'
+import { beginStep } from '../../observability/tracing.ts'
 import { assert } from '../../protocol/assert.ts'
 import type { Epoch, Partition } from '../../protocol/ids.ts'
 import { versionHorizonMicros } from '../../protocol/limits.ts'
@@ -146,9 +147,23 @@ export class Adjudicator {
     this.clock.hear(request.clock)
     const term = this.owned()
     assert(request.id.leader === this.partition, 'a transaction asks its leader')
-    const verdict = term.decisions.find(request.id) ?? this.decide(term, request)
+    const verdict = term.decisions.find(request.id) ?? this.traced(term, request)
     if (verdict instanceof Promise) return verdict.then((settled) => ({ verdict: settled, clock: this.clock.read() }))
     return { verdict, clock: this.clock.read() }
+  }
+
+  private traced(term: Term, request: CommitRequest): MaybePromise<Verdict> {
+    const span = beginStep('adjudicator.adjudicate', request.traceparent, {
+      'taudb.tau_start': request.tauStart,
+      'taudb.writes': request.writes.length,
+      'taudb.checks': request.checks.length,
+    })
+    const verdict = this.decide(term, request)
+    if (span === undefined) return verdict
+    // An accepted transaction has been adjudicated; what it waits for now is the append.
+    if (!(verdict instanceof Promise)) span.set('taudb.verdict', verdict.kind)
+    span.end()
+    return verdict
   }
 
   private decide(term: Term, request: CommitRequest): MaybePromise<Verdict> {

@@ -1,11 +1,14 @@
 import type { MaybePromise } from '../../bus/bus.ts'
 import type { World } from '../../bus/world.ts'
+import { beginStep } from '../../observability/tracing.ts'
 import type { Sequence } from '../../protocol/ids.ts'
 import type { JournalRecord } from '../../protocol/messages.ts'
 import { subjects } from '../../protocol/subjects.ts'
 import { Lifecycle } from '../actor.ts'
 import type { RangeMap } from '../topology.ts'
 import { route } from './route.ts'
+
+const nobody: readonly string[] = []
 
 /**
  * Follows a journal and hands every record to the shards. Where they live in this process that is a call, made before the append's
@@ -37,7 +40,15 @@ export class Crossbar {
 
   private deliver(record: JournalRecord, at: Sequence): MaybePromise<void> {
     let waiting: Promise<void>[] | undefined
-    for (const [{ shard }, images] of route(record, at, this.map)) {
+    const routed = route(record, at, this.map)
+    for (const traceparent of routed[0]?.[1].traceparents ?? nobody) {
+      beginStep('crossbar.route', traceparent, {
+        'taudb.tau_commit': record.tau,
+        'taudb.sequence': at,
+        'taudb.shards': routed.length,
+      })?.end()
+    }
+    for (const [{ shard }, images] of routed) {
       const applied = this.world.bus.request<void>(this.addresses.get(shard) as string, images)
       if (applied instanceof Promise) (waiting ??= []).push(applied)
     }

@@ -1,5 +1,6 @@
 import { BusError, type MaybePromise } from '../../bus/bus.ts'
 import type { World } from '../../bus/world.ts'
+import { beginStep, type Traced } from '../../observability/tracing.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import type { Sequence } from '../../protocol/ids.ts'
 import type { KeyRange } from '../../protocol/key.ts'
@@ -215,7 +216,9 @@ export class GroupCommit {
     this.inFlight = recordTau
     this.underway = batch
     for (const joined of batch) joined.fixed(recordTau)
+    const spans = traced(batch, recordTau)
     const outcome = await this.ownership.append(next.content, next.body, { tau: recordTau, horizon })
+    if (spans !== undefined) for (const span of spans) span?.end(outcome.kind === 'full' ? 'disk full' : undefined)
     if (this.stopped !== undefined) return
     this.inFlight = undefined
     this.underway = []
@@ -287,4 +290,16 @@ export class GroupCommit {
     wanted.heartbeat = false
     return { content, body: bodyOf(encodeStatement(content)) }
   }
+}
+
+/** A span for every traced transaction of the record; nothing where none is. */
+function traced(batch: readonly Joined[], recordTau: Tau): readonly (Traced | undefined)[] | undefined {
+  let spans: (Traced | undefined)[] | undefined
+  for (const { transaction } of batch) {
+    if (transaction.traceparent === '') continue
+    const attributes = { 'taudb.tau_commit': recordTau, 'taudb.transactions': batch.length }
+    spans ??= []
+    spans.push(beginStep('journal.append', transaction.traceparent, attributes))
+  }
+  return spans
 }

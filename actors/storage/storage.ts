@@ -5,7 +5,6 @@
  */
 import type { MaybePromise, Registration } from '../../bus/bus.ts'
 import type { Timer, World } from '../../bus/world.ts'
-import { assert } from '../../protocol/assert.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import type { Sequence, Vector } from '../../protocol/ids.ts'
 import { versionHorizonMicros } from '../../protocol/limits.ts'
@@ -14,6 +13,7 @@ import { subjects } from '../../protocol/subjects.ts'
 import { type Tau, tau } from '../../protocol/time.ts'
 import { answering, Lifecycle } from '../actor.ts'
 import type { RangeMap } from '../topology.ts'
+import { apply } from './apply.ts'
 import { scan } from './scan.ts'
 import { vacuumDelayMs, vacuumInTurns } from './vacuum.ts'
 import type { VersionStore } from './version-store.ts'
@@ -88,10 +88,9 @@ export class Storage {
     return this.caughtUp(request.vector).then(() => this.scan(request))
   }
 
-  /** storage.apply: in each journal's own order; then whoever waited for it reads. */
+  /** Whoever waited for this record reads afterwards. */
   private apply(images: PostImages): MaybePromise<void> {
-    assert(images.sequence > this.store.applied(images.partition).sequence, 'records arrive in order, each once')
-    const applied = this.store.apply(images)
+    const applied = apply(this.store, images)
     if (applied instanceof Promise) return applied.then(() => this.wake())
     this.wake()
     return undefined
