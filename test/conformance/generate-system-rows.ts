@@ -3,8 +3,12 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { builtinTypes } from '../../actors/query-processor/sql/functions/builtin-types.ts'
+import { allOperators } from '../../actors/query-processor/sql/functions/operators.ts'
+import { allProcedures } from '../../actors/query-processor/sql/functions/procedures.ts'
 
 const types = [...builtinTypes()].map(({ oid }) => oid).join(',')
+const procedures = [...allProcedures()].map(({ oid }) => oid).join(',')
+const operators = [...allOperators()].map(({ oid }) => oid).join(',')
 /** Catalogs whose rows are the same in every database of ours; what speaks of types we do not have is left out. */
 const queries: Readonly<Record<string, string>> = {
   pg_am: "select * from pg_am where amname in ('heap', 'btree', 'hash')",
@@ -17,7 +21,8 @@ const queries: Readonly<Record<string, string>> = {
   pg_aggregate:
     'select a.* from pg_aggregate a join pg_proc p on p.oid = aggfnoid where prorettype in (TYPES) and proargtypes::oid[] <@ array[TYPES]::oid[] and aggtranstype in (TYPES)',
   pg_description: `select * from pg_description where classoid in ('pg_am'::regclass, 'pg_namespace'::regclass, 'pg_language'::regclass)
-    and objoid < 16384 or classoid = 'pg_type'::regclass and objoid in (TYPES)`,
+    and objoid < 16384 or classoid = 'pg_type'::regclass and objoid in (TYPES)
+    or classoid = 'pg_proc'::regclass and objoid in (PROCEDURES) or classoid = 'pg_operator'::regclass and objoid in (OPERATORS)`,
   pg_tablespace: 'select * from pg_tablespace',
 }
 
@@ -25,7 +30,7 @@ const client = new pg.Client({ types: { getTypeParser: () => (text: string) => t
 await client.connect()
 const lines: string[] = []
 for (const [name, query] of Object.entries(queries)) {
-  const text = `${query.replaceAll('TYPES', types)} order by 1`
+  const text = `${query.replaceAll('TYPES', types).replaceAll('PROCEDURES', procedures).replaceAll('OPERATORS', operators)} order by 1`
   const { fields } = await client.query(`select * from (${text}) as catalog limit 0`)
   // regproc by number: names of functions are ambiguous.
   const columns = fields.map((field) => (field.dataTypeID === 24 ? `${field.name}::oid` : field.name)).join(', ')

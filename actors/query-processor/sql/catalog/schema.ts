@@ -37,6 +37,8 @@ export interface Column {
   /** What rows written before this column existed read as (ADD COLUMN ... DEFAULT constant). */
   readonly missing?: Value
   readonly dropped: boolean
+  /** COLLATE of the definition where it is not the type's own; ordering is by bytes in any case. */
+  readonly collation?: Oid
   readonly comment?: string
 }
 

@@ -2,6 +2,8 @@ import { SqlError } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
 import { text } from '../bind/parse-tree.ts'
 import type { Column, StoredExpression, Table } from '../catalog/schema.ts'
+import { staticRows } from '../catalog/system/static-rows.ts'
+import { builtinType } from '../functions/builtin-types.ts'
 import { columnType, serialType } from './column-type.ts'
 import { addCheck, addKey, type CheckSpecification, checkKey, type KeySpecification, multiplePrimaryKeys } from './constraints.ts'
 import type { DdlWork } from './context.ts'
@@ -138,7 +140,7 @@ export function addColumnPart(work: DdlWork, tableName: string, parts: TablePart
   const name = definition.colname
   const serial = serialType(work, definition.typeName)
   const type = serial ?? columnType(work, name, definition.typeName)
-  if (definition.collClause !== undefined) checkCollation(work, definition.collClause)
+  const collation = definition.collClause === undefined ? undefined : collationOf(work, type.oid, definition.collClause)
   if (definition.fdwoptions !== undefined) throw work.refuse('OPTIONS of a column', definition.location)
   const state = {
     notNull: serial !== undefined,
@@ -155,15 +157,20 @@ export function addColumnPart(work: DdlWork, tableName: string, parts: TablePart
     type,
     notNull: said.notNull,
     dropped: false,
+    ...(collation !== undefined && { collation }),
     ...(said.identity !== undefined && { identity: said.identity }),
   })
 }
 
-function checkCollation(work: DdlWork, clause: NonNullable<ColumnDef['collClause']>): void {
+/** C, POSIX and ucs_basic order by bytes, as the default does. Undefined: the type's own. */
+function collationOf(work: DdlWork, type: Oid, clause: NonNullable<ColumnDef['collClause']>): Oid | undefined {
   const names = clause.collname.map(text)
   const name = names[names.length - 1] ?? ''
-  if (['default', 'C', 'POSIX', 'ucs_basic'].includes(name)) return
-  throw work.refuse(`collation "${names.join('.')}"`, clause.location)
+  const row = staticRows('pg_collation').find((one) => one.collname === name)
+  if (row === undefined) throw work.refuse(`collation "${names.join('.')}"`, clause.location)
+  const { collation, displayName } = builtinType(type)
+  if (collation === 0) throw work.error('42804', `collations are not supported by type ${displayName}`, clause.location)
+  return row.oid === collation ? undefined : (row.oid as Oid)
 }
 
 /** What a column's own constraints say, with PostgreSQL's contradictions. */

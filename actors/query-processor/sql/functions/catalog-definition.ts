@@ -76,9 +76,13 @@ function constraintComment(context: FunctionContext, oid: Oid): string | undefin
   return found?.kind === 'check' ? found.check.comment : found?.index.constraintComment
 }
 
+let builtinComments: ReadonlyMap<string, string> | undefined
+
 function builtinComment(classOid: Oid, oid: Oid): string | null {
-  const row = staticRows('pg_description').find((one) => one.classoid === classOid && one.objoid === oid && one.objsubid === 0)
-  return (row?.description as string | undefined) ?? null
+  builtinComments ??= new Map(
+    staticRows('pg_description').map((row) => [`${row.classoid}.${row.objoid}.${row.objsubid}`, row.description as string]),
+  )
+  return builtinComments.get(`${classOid}.${oid}.0`) ?? null
 }
 
 /** obj_description(oid [, catalog]) */
@@ -158,6 +162,15 @@ const builtinVisible =
   (_context: FunctionContext, oid: Oid): Value =>
     isThere(oid) ? true : null
 
+/** pg_collation_for: the default collation of a type that has one. */
+function collationName(type: Oid): string | null {
+  const known = findBuiltinType(type)
+  if (known !== undefined && known.collation === 0) {
+    throw new SqlError('42804', `collations are not supported by type ${known.displayName}`)
+  }
+  return '"default"'
+}
+
 const nothing = (): Value => null
 const inStatic = (catalog: string) => (oid: Oid) => staticRows(catalog).some((row) => row.oid === oid)
 
@@ -181,6 +194,19 @@ export const catalogDefinitionFunctions: Implementations = {
     pg_get_function_identity_arguments: (_context, oid: Oid) => ofProcedure(oid, (procedure) => argumentText(procedure, false)),
     pg_get_function_result: (_context, oid: Oid) => ofProcedure(oid, resultText),
     pg_get_function_arg_default: nothing,
+    pg_get_function_sqlbody: nothing,
+    pg_typeof: {
+      specialize:
+        ({ arguments: [type] }) =>
+        () =>
+          type?.oid ?? 0,
+    },
+    pg_collation_for: {
+      specialize:
+        ({ arguments: [type] }) =>
+        () =>
+          collationName(type?.oid ?? 0),
+    },
     pg_get_partkeydef: nothing,
     pg_get_partition_constraintdef: nothing,
     pg_get_ruledef: nothing,

@@ -107,7 +107,8 @@ function attributeRow(relationOid: Oid, column: Column, isSystem: boolean): Row 
     attinhcount: 0,
     attstattarget: -1,
     // Names in the system's own catalogs are ordered as C orders them.
-    attcollation: type?.collation === 100 && isSystem ? 950 : (type?.collation ?? 0),
+    attcollation:
+      column.collation !== undefined ? column.collation : type?.collation === 100 && isSystem ? 950 : (type?.collation ?? 0),
   }
 }
 

@@ -38,6 +38,7 @@ export const classOids = {
   pg_class: 1259,
   pg_constraint: 2606,
   pg_namespace: 2615,
+  pg_operator: 2617,
   pg_proc: 1255,
   pg_rewrite: 2618,
   pg_type: 1247,

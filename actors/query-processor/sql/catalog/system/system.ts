@@ -3,13 +3,13 @@ import { unsupported } from '../../../../../protocol/errors.ts'
 import type { Value } from '../../../../../protocol/values/value.ts'
 import type { Run } from '../../execute/run.ts'
 import type { FunctionContext } from '../../functions/registry.ts'
-import type { Table } from '../schema.ts'
+import type { Catalog, Table } from '../schema.ts'
 import { pgAttrdef, pgAttribute, pgClass, pgIndex, pgRewrite, pgSequence } from './class-rows.ts'
 import { pgConstraint, pgDepend, pgDescription } from './constraint-rows.ts'
 import * as information from './information-schema.ts'
 import { jobRows, sequenceRows } from './live-rows.ts'
 import { type Row, type RowSource, roleNames, tuples } from './record.ts'
-import { informationSchemaOid, sysOid } from './schemas.ts'
+import { informationSchemaOid, pgCatalogOid, sysOid } from './schemas.ts'
 import { hasStaticRows, staticRows } from './static-rows.ts'
 import { pgCast, pgOperator, pgProc, pgType } from './type-rows.ts'
 import { pgAuthid, pgDatabase, pgIndexes, pgNamespace, pgRoles, pgTables, pgUser, pgViews } from './view-rows.ts'
@@ -76,6 +76,15 @@ const emptyInformation: ReadonlySet<string> = new Set(
   ].flatMap((line) => line.split(' ')),
 )
 
+/** Rows that follow from the catalog alone are made once for each catalog: introspection joins them again and again. */
+const lasting: ReadonlySet<string> = new Set(
+  [
+    'pg_attrdef pg_attribute pg_cast pg_class pg_constraint pg_depend pg_description pg_index pg_namespace pg_operator pg_proc pg_rewrite',
+    'pg_sequence pg_type',
+  ].flatMap((line) => line.split(' ')),
+)
+const made = new WeakMap<Catalog, Map<string, readonly (readonly Value[])[]>>()
+
 /** What storage in another process has answered for a run. */
 const answered = new WeakMap<Run, Map<string, Iterable<Row>>>()
 
@@ -97,9 +106,17 @@ export function awaitSystemRows(table: Table, run: Run): Promise<void> | undefin
  * PostgreSQL and none made here is refused (0A000): an empty answer would be a wrong one.
  */
 export function systemRows(table: Table, run: Run): Iterable<readonly Value[]> {
+  const { catalog } = run.functions
+  const isLasting = table.schemaOid === pgCatalogOid && lasting.has(table.name)
+  const known = isLasting ? made.get(catalog)?.get(table.name) : undefined
+  if (known !== undefined) return known
   const rows = answered.get(run)?.get(table.name) ?? liveRows(table, run) ?? rowsOf(table, run.functions)
   if (rows instanceof Promise) throw unsupported(`reading ${table.name} from storage in another process`)
-  return tuples(table, rows)
+  if (!isLasting) return tuples(table, rows)
+  const list = [...tuples(table, rows)]
+  const all = made.get(catalog) ?? new Map<string, readonly (readonly Value[])[]>()
+  made.set(catalog, all.set(table.name, list))
+  return list
 }
 
 function liveRows(table: Table, run: Run): MaybePromise<Iterable<Row>> | undefined {

@@ -2,13 +2,17 @@ import type { Value } from '../../../../../protocol/values/value.ts'
 import type { FunctionContext } from '../../functions/registry.ts'
 import { indexDefinition, viewDefinition } from '../definitions.ts'
 import { indexesOf } from '../snapshot.ts'
-import { type Row, type RowSource, roleNames, roleOid, schemaName } from './record.ts'
-import { publicSchema } from './schemas.ts'
+import { array, type Row, type RowSource, roleNames, roleOid, schemaName } from './record.ts'
+import { isSystemSchema, publicSchema } from './schemas.ts'
 
 /** The views of pg_catalog over relations, and roles and databases. */
 
 export const pgNamespace: RowSource = ({ catalog }) =>
-  [...catalog.schemas()].map(({ oid, name, owner }) => ({ oid, nspname: name, nspowner: roleOid(owner) }))
+  [...catalog.schemas()].map(({ oid, name, owner }) => {
+    const isShared = isSystemSchema(oid) || oid === publicSchema.oid
+    const acl = isShared ? array([`${owner}=UC/${owner}`, `=U/${owner}`]) : null
+    return { oid, nspname: name, nspowner: roleOid(owner), nspacl: acl }
+  })
 
 export const pgTables: RowSource = function* ({ catalog }) {
   for (const table of catalog.relations()) {
