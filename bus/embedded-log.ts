@@ -3,7 +3,7 @@ import { sequence } from '../protocol/ids.ts'
 import type { Registration } from './bus.ts'
 import type { AppendOutcome, Log, LogEntry } from './log.ts'
 import { LogCorrupt } from './log.ts'
-import { entryOverheadBytes, readEntry, writeEntry } from './log-entry.ts'
+import { entryOverheadBytes, isZero, readEntry, writeEntry } from './log-entry.ts'
 import type { FileHandle, Files } from './world.ts'
 
 export interface EmbeddedLogOptions {
@@ -181,7 +181,8 @@ export class EmbeddedLog implements Log {
       const isLast = name === found.at(-1)
       const buffer = this.files.read(segment.path)
       if (!isSegment(buffer, segment.first)) {
-        if (isLast && buffer.subarray(0, segmentHeaderBytes).every((byte) => byte === 0)) {
+        // Its creation was cut short: nothing was ever appended to it.
+        if (isLast && isZero(buffer.subarray(segmentHeaderBytes))) {
           this.files.remove(segment.path)
           continue
         }

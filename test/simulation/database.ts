@@ -13,6 +13,8 @@ import { SimulatedNetwork } from './network.ts'
 import { SimulatedProcess } from './process.ts'
 
 const journalDirectory = 'data/journal'
+/** Short, so that every run trims. */
+const retention = { recordsMicros: 1_000_000, bytesMax: 2 ** 20, trimDelayMs: 900 }
 
 /**
  * taudb as the simulator runs it: one process with the circle (journal, adjudicator, crossbar, storage on a simulated disk) and two with query
@@ -56,11 +58,11 @@ export class SimulatedDatabase {
       return
     }
     try {
-      const options = { directory: journalDirectory, segmentBytes: 65_536, fillBytes: 16_384, exclusive: true }
+      const options = { directory: journalDirectory, segmentBytes: 16_384, fillBytes: 8_192, exclusive: true }
       const log = await EmbeddedLog.open(world.files, options)
       const versionStore = new MemoryVersionStore(world.clock, { files: world.files, path: 'data/storage.image' })
       this.checkpointLater(world.clock, versionStore)
-      const circle = await startCircle({ world, log, versionStore })
+      const circle = await startCircle({ world, log, versionStore, retention })
       this.circle = circle
       const epoch = circle.topology.epochOf(partition(0))
       for (const { topology } of this.processors.values()) topology.owned(partition(0), epoch)

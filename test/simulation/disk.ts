@@ -183,10 +183,12 @@ export class SimulatedDisk {
         if (!alive()) return never()
         if (disk.random.chance(disk.faults.syncFails)) {
           disk.kernel.count('fault sync failed')
+          // As on Linux: the pages are clean now, readers see them, and they never reach the device.
+          if (disk.random.chance(0.5)) file.pending.splice(0, writes)
           throw new DiskError('EIO', path)
         }
         for (const write of file.pending.splice(0, writes)) file.durable = withBytes(file.durable, write.bytes, write.position)
-        if (file.durable.length < file.visible.length && file.pending.length === 0) file.durable = Buffer.from(file.visible)
+        if (file.durable.length < file.visible.length) file.durable = resized(file.durable, file.visible.length)
       },
       close() {},
     }

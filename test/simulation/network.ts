@@ -153,6 +153,7 @@ export class SimulatedNetwork {
     const delay = delayMin + this.random.integer(Math.max(1, delayMax - delayMin))
     if (!this.random.chance(slow)) return delay
     this.kernel.count('fault message delayed')
-    return delay + this.random.integer(300_000)
+    // Now and then a message turns up long after its sender has given up on it.
+    return delay + this.random.integer(this.random.chance(0.15) ? 4_000_000 : 300_000)
   }
 }

@@ -10,6 +10,8 @@ export interface RunOptions {
   readonly steps: number
   /** Instead of the seed's own plan. */
   readonly faults?: readonly Fault[]
+  /** Only these workloads, by name. */
+  readonly only?: ReadonlySet<string>
   /** Oracles that look away, by name: proof that another one finds a planted bug. */
   readonly blind?: ReadonlySet<string>
 }
@@ -23,7 +25,7 @@ export interface RunReport {
   readonly counters: ReadonlyMap<string, number>
   readonly faults: readonly Fault[]
   readonly simulatedSeconds: number
-  /** Set when the run ended in an error instead of a verdict. */
+  /** Set when the run ended early: an assertion of the product, an unexpected error, a failed actor (oracle `assertion`). */
   readonly error: unknown
   readonly tail: readonly string[]
 }
@@ -130,6 +132,7 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
     }
   } catch (reason) {
     error = reason
+    if (options.blind?.has('assertion') !== true) violations.push({ oracle: 'assertion', promise: 'R12', detail: String(reason) })
   }
   const committed = workloads.reduce((sum, workload) => sum + workload.committed, 0)
   return {
