@@ -24,7 +24,7 @@ export function scan(store: VersionStore, request: ScanRequest): ScanAnswer {
     ...(filter === undefined ? [] : columnsOf(filter)),
     ...(aggregates ?? []).flatMap((aggregate) => ('column' in aggregate ? [aggregate.column] : [])),
   ]
-  const row = columns.length === 0 ? undefined : new RowReader(request.layout ?? noLayout, columns)
+  const row = columns.length === 0 && filter === undefined ? undefined : new RowReader(request.layout ?? noLayout, columns)
   const passes = filter === undefined ? undefined : compile(filter)
   const accumulators = aggregates?.map(accumulator)
   const skipped = skip === undefined || skip.length === 0 ? undefined : new Skip(skip, reverse)
