@@ -11,6 +11,7 @@ import { Lifecycle } from '../actor.ts'
 import type { Topology } from '../topology.ts'
 import type { Circle } from './circle.ts'
 import { BusCircle } from './circle-bus.ts'
+import { Jobs } from './jobs.ts'
 import { Oids } from './oids.ts'
 import { OwnTransactions } from './own-transactions.ts'
 import { PlanCache } from './plan-cache.ts'
@@ -29,8 +30,6 @@ export interface QueryProcessorOptions {
   readonly transactionBytesMax?: number
   /** VACUUM asks storage to drop what nobody can read. */
   readonly vacuum?: () => MaybePromise<void>
-  /** A job that DDL queued may start; the promise settles when it has ended. */
-  readonly jobReady?: (id: string) => MaybePromise<void>
   readonly newSpill?: Runtime['newSpill']
   /** Hears of bugs of ours that a client was told as XX000. */
   readonly onBug?: (error: unknown) => void
@@ -42,6 +41,7 @@ export class QueryProcessor implements QueryProcessorPort {
   readonly lifecycle: Lifecycle
   readonly runtime: Runtime
   readonly transactions: OwnTransactions
+  readonly jobs: Jobs
   private readonly sessions = new Set<Session>()
 
   constructor(options: QueryProcessorOptions) {
@@ -55,10 +55,13 @@ export class QueryProcessor implements QueryProcessorPort {
       throw new SqlError('XX000', 'a transaction of our own asks no sequence')
     }
     this.transactions = new OwnTransactions(circle, () => newTransaction(noSequences))
+    const catalogs = new CatalogCache()
+    this.jobs = new Jobs({ world, transactions: this.transactions, catalogs })
     this.runtime = {
       world,
       circle,
-      catalogs: new CatalogCache(),
+      catalogs,
+      jobs: this.jobs,
       blocks: new SequenceBlocks(this.transactions),
       oids: new Oids(this.transactions),
       plans: new PlanCache(),
@@ -66,13 +69,12 @@ export class QueryProcessor implements QueryProcessorPort {
       newTransaction,
       vacuum: options.vacuum ?? ((): void => {}),
       newSpill: options.newSpill ?? ((): undefined => undefined),
-      jobReady: options.jobReady ?? ((): void => {}),
       bug: options.onBug ?? ((): void => {}),
     }
     this.lifecycle = new Lifecycle('query-processor', world, {
-      recover: async () => {},
-      drain: async () => this.closeSessions(),
-      drop: () => this.closeSessions(),
+      recover: () => this.jobs.resume(),
+      drain: async () => this.stop(),
+      drop: () => this.stop(),
     })
   }
 
@@ -94,7 +96,8 @@ export class QueryProcessor implements QueryProcessorPort {
     return this.sessions.size
   }
 
-  private closeSessions(): void {
+  private stop(): void {
+    this.jobs.stop()
     for (const session of [...this.sessions]) session.close()
   }
 }

@@ -1,6 +1,7 @@
 import type { MaybePromise } from '../../bus/bus.ts'
 import type { World } from '../../bus/world.ts'
 import type { Circle } from './circle.ts'
+import type { Jobs } from './jobs.ts'
 import type { Oids } from './oids.ts'
 import type { PlanCache } from './plan-cache.ts'
 import type { SequenceBlocks } from './sequences.ts'
@@ -25,8 +26,8 @@ export interface Runtime {
   vacuum(): MaybePromise<void>
   /** A scratch area for one statement, emptied by `release`; undefined where there is no disk. */
   newSpill(): (SpillArea & { release(): void }) | undefined
-  /** A job that DDL has queued may start, now that its transaction has committed. */
-  jobReady(id: string): MaybePromise<void>
+  /** Jobs that DDL queues. */
+  readonly jobs: Jobs
   /** A bug of ours that a client met. */
   bug(error: unknown): void
 }

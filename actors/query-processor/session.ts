@@ -190,8 +190,13 @@ export class Session implements QuerySession {
   }
 
   startJob(job: { readonly id: string; readonly wait: boolean }): void {
-    const started = this.runtime.jobReady(job.id)
-    if (job.wait && started instanceof Promise) this.waitingFor.push(started)
+    const ended = this.runtime.jobs.start(job.id)
+    if (job.wait) this.waitingFor.push(ended)
+  }
+
+  /** A statement that queued a job and waits for it ends as the job does. */
+  private *awaitJobs(): Task<void> {
+    for (const ended of this.waitingFor.splice(0)) yield this.interrupts.guard(ended)
   }
 
   startTransaction(): void {
@@ -305,6 +310,7 @@ export class Session implements QuerySession {
   private *oneOfSeveral(statement: PreparedStatement, isLast: boolean): Task<void> {
     const result = yield* this.answer(statement, [], true)
     if (isLast) yield* this.block.finishImplicit()
+    if (isLast) yield* this.awaitJobs()
     result.release()
   }
 
@@ -320,6 +326,7 @@ export class Session implements QuerySession {
         yield* this.backOff(attempt)
         continue
       }
+      if (this.waitingFor.length > 0) yield* this.awaitJobs()
       result.release()
       return
     }
@@ -597,6 +604,7 @@ export class Session implements QuerySession {
         }
         continue
       }
+      if (this.waitingFor.length > 0) yield* this.awaitJobs()
       this.flush()
       return
     }

@@ -329,7 +329,7 @@ function printable(text: string): string {
 }
 
 /** A list of identifiers: unquoted ones folded, quoted ones as they are; undefined when it is malformed. */
-export function splitIdentifiers(text: string): readonly string[] | undefined {
+function splitIdentifiers(text: string): readonly string[] | undefined {
   const names: string[] = []
   const pattern = /\s*(?:"((?:[^"]|"")*)"|([^\s",]+))\s*(,|$)/y
   if (text.trim() === '') return names

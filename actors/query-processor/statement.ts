@@ -18,7 +18,7 @@ import type { OutputColumn } from './sql/bind/bound.ts'
 import { isDdl } from './sql/ddl/ddl.ts'
 import type { Task } from './task.ts'
 import { transactionStatement, transactionVerb } from './transaction-statement.ts'
-import { deallocate, discard, executePrepared, preparedColumns, prepareStatement, vacuum } from './verbs.ts'
+import { call, callColumns, deallocate, discard, executePrepared, preparedColumns, prepareStatement, vacuum } from './verbs.ts'
 
 /** Opens a statement: what can go wrong before its first row goes wrong here. */
 export function* open(session: Session, source: PortalSource, isOneOfSeveral: boolean): Task<Execution> {
@@ -52,6 +52,7 @@ const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ['ExplainStmt', explain],
   ['VacuumStmt', vacuum],
   ['CopyStmt', copy],
+  ['CallStmt', call],
   ['DeclareCursorStmt', declareCursor],
   ['FetchStmt', fetchCursor],
   ['ClosePortalStmt', closeCursor],
@@ -62,7 +63,6 @@ const refused: Readonly<Record<string, string>> = {
   AlterDatabaseSetStmt: 'ALTER DATABASE',
   AlterDatabaseStmt: 'ALTER DATABASE',
   AlterSystemStmt: 'ALTER SYSTEM',
-  CallStmt: 'CALL',
   CheckPointStmt: 'CHECKPOINT',
   ClusterStmt: 'CLUSTER',
   ConstraintsSetStmt: 'SET CONSTRAINTS',
@@ -126,6 +126,8 @@ export function* describeStatement(session: Session, statement: PreparedStatemen
       return describeExplain(statement)
     case 'ExecuteStmt':
       return yield* preparedColumns(session, statement)
+    case 'CallStmt':
+      return callColumns(statement)
     case 'FetchStmt':
       return cursorColumns(session, statement)
     case 'IndexStmt':

@@ -30,8 +30,3 @@ async function runOn<T>(task: Task<T>, first: Promise<unknown>): Promise<T> {
     waiting = step.value
   }
 }
-
-/** Waits inside a task where a separate statement reads better than the inline form. */
-export function* settled<T>(value: MaybePromise<T>): Task<T> {
-  return value instanceof Promise ? ((yield value) as T) : value
-}

@@ -5,6 +5,7 @@ import type { Execution } from './execution.ts'
 import { type Answer, openPlanned } from './planned.ts'
 import type { PortalSource } from './portal.ts'
 import { nodeKind, PreparedStatement } from './prepared.ts'
+import { plainColumn } from './result.ts'
 import type { Session } from './session.ts'
 import type { OutputColumn } from './sql/bind/bound.ts'
 import { Suspension } from './sql/execute/run.ts'
@@ -170,3 +171,33 @@ export function* vacuum(session: Session, statement: PreparedStatement, isOneOfS
   }
   return { tag }
 }
+
+/* ---------------------------------------------------------------- CALL */
+
+interface CallStmt {
+  readonly funccall: {
+    readonly funcname: readonly { readonly String: { readonly sval: string } }[]
+    readonly args?: readonly { readonly A_Const?: { readonly sval?: { readonly sval?: string } } }[]
+  }
+}
+
+const booleanOid = 16
+
+/** The one procedure there is: `CALL sys.wait_for_job('id')`; undefined for any other call. */
+function awaitedJob(statement: PreparedStatement): string | undefined {
+  const { funcname, args = [] } = (statement.body as CallStmt).funccall
+  const name = funcname.map((node) => node.String.sval).join('.')
+  if (name !== 'sys.wait_for_job' || args.length !== 1) return undefined
+  return args[0]?.A_Const?.sval?.sval
+}
+
+/** Aurora DSQL's procedure answers one row: did the job succeed? */
+export function* call(session: Session, statement: PreparedStatement): Task<Answer> {
+  const id = awaitedJob(statement)
+  if (id === undefined) throw unsupported('CALL')
+  const succeeded = (yield session.interrupts.guard(session.runtime.jobs.waitFor(id))) as boolean
+  return { tag: 'CALL', columns: callColumns(statement) ?? [], rows: [[succeeded]] }
+}
+
+export const callColumns = (statement: PreparedStatement): readonly OutputColumn[] | undefined =>
+  awaitedJob(statement) === undefined ? undefined : [plainColumn('succeeded', booleanOid)]

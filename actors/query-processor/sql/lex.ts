@@ -334,7 +334,7 @@ export class Lexer {
 }
 
 /** Deeper expressions than this are refused before they reach recursive code. PostgreSQL itself gives up near 5,000. */
-export const nestingMax = 4_000
+const nestingMax = 4_000
 
 /** Each of these makes the tree one deeper when written in a row. */
 const deepening = new Set([

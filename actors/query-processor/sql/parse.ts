@@ -189,7 +189,7 @@ function byteIndex(text: string): (byte: number) => number {
 }
 
 /** PostgreSQL counts characters, a JavaScript string counts UTF-16 units. */
-export function codePointsBefore(text: string, index: number): number {
+function codePointsBefore(text: string, index: number): number {
   let count = index
   for (let i = 0; i < index; i++) {
     const c = text.charCodeAt(i)

@@ -1,9 +1,9 @@
 import { Lexer, TokenKind } from './lex.ts'
 
 /** What a literal was, which decides the type its parameter has: an integer's size, an exact number, or text of a type to be inferred. */
-export type LiteralClass = 'int4' | 'int8' | 'numeric' | 'text'
+type LiteralClass = 'int4' | 'int8' | 'numeric' | 'text'
 
-export interface TemplateLiteral {
+interface TemplateLiteral {
   readonly class: LiteralClass
   /** The value's text: digits, or the string's characters. */
   readonly text: string
