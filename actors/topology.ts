@@ -6,7 +6,7 @@ import { subjects } from '../protocol/subjects.ts'
 /** The whole key space. */
 export const everything: KeyRange = { start: keyStart, end: keyEnd }
 
-export interface PartitionPlace {
+interface PartitionPlace {
   readonly partition: Partition
   readonly ranges: readonly KeyRange[]
 }

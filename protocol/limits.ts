@@ -12,3 +12,5 @@ export const transactionBytesDefault = 1_073_741_824
 export const rowBytesMax = 64 * 1_024 * 1_024
 /** The payload of one journal message; larger records go in chunks (rule 19). */
 export const journalMessageBytesMax = 1_000_000
+/** How long an owner may answer begins from its last acknowledged append, where no lock proves it alone (rule 12). */
+export const leaseMicros = 2_000_000

@@ -27,7 +27,7 @@ const payloadBytesMax = journalMessageBytesMax - headBytesMax
 /** A slice of a large transaction ends here even when fewer writes are in it. */
 const sliceBytesMax = 1_048_576
 
-export const hashBytes = 16
+const hashBytes = 16
 
 /** The hash that names a message and that the next one carries. */
 export function messageHash(message: Uint8Array): string {

@@ -8,7 +8,7 @@ import type { World } from '../../bus/world.ts'
 import { beginStep } from '../../observability/tracing.ts'
 import { assert } from '../../protocol/assert.ts'
 import type { Epoch, Partition } from '../../protocol/ids.ts'
-import { versionHorizonMicros } from '../../protocol/limits.ts'
+import { leaseMicros, versionHorizonMicros } from '../../protocol/limits.ts'
 import type {
   AdjudicatorRequests,
   BeginAnswer,
@@ -35,7 +35,6 @@ const windowEntriesMax = 1_000_000
 const waitingMax = 100_000
 /** A request that was never seen may still be under way: its id stays barred as long as its `until` can last. */
 const barredMicros = 60_000_000
-const leaseMicros = 2_000_000
 
 interface Term extends Claim {
   readonly window: ConflictWindow

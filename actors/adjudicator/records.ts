@@ -22,7 +22,7 @@ interface Accepted {
 }
 
 /** What an adjudicator needs of its journal, from an accepted claim until it is deposed. `journal/group-commit.ts` is it. */
-export interface Records {
+interface Records {
   readonly acknowledged: { readonly tau: Tau; readonly horizon: Tau; readonly sequence: Sequence }
   readonly leaseFrom: number
   readonly waitingCount: number

@@ -25,7 +25,7 @@ export interface Joined {
   settled(fate: Fate): void
 }
 
-export type Fate =
+type Fate =
   | { readonly kind: 'committed'; readonly tau: Tau }
   /** The record's tau would have been above `until`: abandoned before it was sent. */
   | { readonly kind: 'late'; readonly tau: Tau }
@@ -40,7 +40,7 @@ export interface Acknowledged {
   readonly sequence: Sequence
 }
 
-export const diskFull = (): SqlError =>
+const diskFull = (): SqlError =>
   new SqlError('53100', 'could not write to the journal: No space left on device', { hint: 'Check free disk space.' })
 
 /**

@@ -14,6 +14,7 @@ import type { World } from '../../bus/world.ts'
 import { assert } from '../../protocol/assert.ts'
 import { epoch, type MapVersion, type Owner, type Partition, type Sequence, sequence } from '../../protocol/ids.ts'
 import type { KeyRange } from '../../protocol/key.ts'
+import { leaseMicros } from '../../protocol/limits.ts'
 import type { JournalRecord, RecordHead } from '../../protocol/messages.ts'
 import {
   type Body,
@@ -31,8 +32,6 @@ import { Fenced } from '../actor.ts'
 import { Chain, type JournalEnd, type ReadRecord } from './chain.ts'
 import { Retention, trimmable } from './retention.ts'
 
-/** How long an owner may answer begins from its last acknowledged append (rule 12), where no lock proves it alone. */
-export const leaseMs = 2_000
 const resendDelayMs = 50
 /** A log that keeps failing is given up: the process stops and a new start reads what is really there. */
 const resendsMax = 400
@@ -123,7 +122,7 @@ export class Journal {
   private async waitForPredecessor(): Promise<void> {
     for (;;) {
       if (this.log.exclusive || this.chain.end === undefined || this.chain.end.released) return
-      const rest = this.heardAt + leaseMs * 1_100 - this.world.clock.monotonic()
+      const rest = this.heardAt + leaseMicros * 1.1 - this.world.clock.monotonic()
       if (rest <= 0) return
       await this.world.clock.sleep(Math.ceil(rest / 1_000))
     }
