@@ -24,6 +24,14 @@ const queries: Readonly<Record<string, string>> = {
     and objoid < 16384 or classoid = 'pg_type'::regclass and objoid in (TYPES)
     or classoid = 'pg_proc'::regclass and objoid in (PROCEDURES) or classoid = 'pg_operator'::regclass and objoid in (OPERATORS)`,
   pg_tablespace: 'select * from pg_tablespace',
+  pg_type: 'select * from pg_type where oid in (TYPES)',
+  // Functions that only the catalogs above name: they take or give what no SQL expression has.
+  pg_proc: `select * from pg_proc where oid not in (PROCEDURES) and oid in (
+    select unnest(array[typsubscript, typinput, typoutput, typreceive, typsend, typmodin, typmodout, typanalyze]::oid[])
+      from pg_type where oid in (TYPES)
+    union select amhandler from pg_am
+    union select unnest(array[aggtransfn, aggfinalfn, aggcombinefn, aggserialfn, aggdeserialfn, aggmtransfn, aggminvtransfn, aggmfinalfn]::oid[])
+      from pg_aggregate a join pg_proc p on p.oid = aggfnoid where prorettype in (TYPES) and proargtypes::oid[] <@ array[TYPES]::oid[])`,
 }
 
 const client = new pg.Client({ types: { getTypeParser: () => (text: string) => text } as never })

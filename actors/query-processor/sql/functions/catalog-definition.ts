@@ -1,6 +1,6 @@
 import { SqlError } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
-import { SqlArray, type Value } from '../../../../protocol/values/value.ts'
+import { SqlArray, SqlRow, type Value } from '../../../../protocol/values/value.ts'
 import { constraintDefinition, expressionText, findConstraint, indexDefinition, viewDefinition } from '../catalog/definitions.ts'
 import { quoteIdentifier, quoteLiteral } from '../catalog/quote.ts'
 import { findVisible, qualifiedName } from '../catalog/stored-text.ts'
@@ -174,7 +174,13 @@ function collationName(type: Oid): string | null {
 const nothing = (): Value => null
 const inStatic = (catalog: string) => (oid: Oid) => staticRows(catalog).some((row) => row.oid === oid)
 
+/** information_schema's helper, which JDBC uses: the elements of an array with their places. */
+function* expandArray(_context: FunctionContext, list: SqlArray): Iterable<Value> {
+  for (const [i, element] of list.elements.entries()) yield new SqlRow([element, i + 1])
+}
+
 export const catalogDefinitionFunctions: Implementations = {
+  set: { _pg_expandarray: expandArray },
   scalar: {
     format_type: (_context, oid: Oid | null, typmod: number | null) => (oid === null ? null : formatType(oid, typmod)),
     pg_get_expr: (context, reference: string, _relation: Oid) => expressionOf(context, reference, false),

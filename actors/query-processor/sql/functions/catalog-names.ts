@@ -5,6 +5,7 @@ import { typeName } from '../../../../protocol/values/type-name.ts'
 import { quoteIdentifier } from '../catalog/quote.ts'
 import { effectivePath, visibleRelationName } from '../catalog/stored-text.ts'
 import { roleName, roleNames, roleOid } from '../catalog/system/record.ts'
+import { staticRows } from '../catalog/system/static-rows.ts'
 import { arrayOver, builtinTypes, findBuiltinType } from './builtin-types.ts'
 import { type Procedure, procedureByOid, proceduresByName } from './procedures.ts'
 import type { FunctionContext } from './registry.ts'
@@ -44,7 +45,8 @@ function nameOf(context: FunctionContext, type: Oid, oid: Oid): string | undefin
       return findBuiltinType(oid)?.displayName
     case regprocOid: {
       const procedure = procedureByOid(oid)
-      if (procedure === undefined) return undefined
+      // Functions for internal types are known by name only.
+      if (procedure === undefined) return staticRows('pg_proc').find((row) => row.oid === oid)?.proname as string | undefined
       const isUnique = proceduresByName(procedure.name).length === 1
       return `${isUnique ? '' : 'pg_catalog.'}${quoteIdentifier(procedure.name)}`
     }

@@ -12,7 +12,7 @@ import { type Row, type RowSource, roleNames, tuples } from './record.ts'
 import { informationSchemaOid, pgCatalogOid, sysOid } from './schemas.ts'
 import { hasStaticRows, staticRows } from './static-rows.ts'
 import { pgCast, pgOperator, pgProc, pgType } from './type-rows.ts'
-import { pgAuthid, pgDatabase, pgIndexes, pgNamespace, pgRoles, pgTables, pgUser, pgViews } from './view-rows.ts'
+import { pgAuthid, pgDatabase, pgIndexes, pgNamespace, pgRoles, pgTables, pgUser, pgViews, tableStatistics } from './view-rows.ts'
 
 const sources: ReadonlyMap<string, RowSource> = new Map([
   ['pg_attrdef', pgAttrdef],
@@ -134,6 +134,7 @@ function rowsOf(table: Table, context: FunctionContext): Iterable<Row> {
     if (emptyInformation.has(name)) return []
     throw unsupported(`reading information_schema.${name}`)
   }
+  if (/^pg_stat(io)?_(all|user|sys)_(tables|indexes)$/.test(name)) return tableStatistics(table, context)
   if (hasStaticRows(name)) return staticRows(name)
   if (empty.has(name)) return []
   throw unsupported(`reading pg_catalog.${name}`)

@@ -1,57 +1,19 @@
 import { SqlArray } from '../../../../../protocol/values/value.ts'
-import { type BuiltinType, builtinTypes } from '../../functions/builtin-types.ts'
 import { allCasts } from '../../functions/casts.ts'
 import { allOperators } from '../../functions/operators.ts'
-import { allProcedures, type Procedure, proceduresByName } from '../../functions/procedures.ts'
+import { allProcedures, type Procedure } from '../../functions/procedures.ts'
 import { array, type Row, type RowSource, vector } from './record.ts'
 import { pgCatalogOid } from './schemas.ts'
+import { staticRows } from './static-rows.ts'
 
 /** pg_type, pg_proc, pg_operator and pg_cast: what is built in. */
-
-const procedureNamed = (name: string): number => proceduresByName(name)[0]?.oid ?? 0
-
-function typeRow(type: BuiltinType): Row {
-  const isArray = type.category === 'A' && type.name.startsWith('_')
-  const stem = isArray ? 'array_' : type.name === 'numeric' || type.name.startsWith('time') ? `${type.name}_` : type.name
-  return {
-    oid: type.oid,
-    typname: type.name,
-    typnamespace: pgCatalogOid,
-    typowner: 10,
-    typlen: type.length,
-    typbyval: type.byValue,
-    typtype: type.kind,
-    typcategory: type.category,
-    typispreferred: type.preferred,
-    typisdefined: true,
-    typdelim: type.delimiter,
-    typrelid: 0,
-    typsubscript: procedureNamed(isArray ? 'array_subscript_handler' : type.element !== 0 ? 'raw_array_subscript_handler' : ''),
-    typelem: type.element,
-    typarray: type.array,
-    typinput: type.inputProcedure,
-    typoutput: type.outputProcedure,
-    typreceive: procedureNamed(`${stem}recv`),
-    typsend: procedureNamed(`${stem}send`),
-    typmodin: procedureNamed(`${type.name}typmodin`),
-    typmodout: procedureNamed(`${type.name}typmodout`),
-    typanalyze: isArray ? procedureNamed('array_typanalyze') : 0,
-    typalign: type.alignment,
-    typstorage: type.storage,
-    typnotnull: false,
-    typbasetype: 0,
-    typtypmod: -1,
-    typndims: 0,
-    typcollation: type.collation,
-  }
-}
 
 const lasting = (make: () => Row[]): RowSource => {
   let rows: Row[] | undefined
   return () => (rows ??= make())
 }
 
-export const pgType: RowSource = lasting(() => [...builtinTypes()].map(typeRow))
+export const pgType: RowSource = () => staticRows('pg_type')
 
 const languages = { internal: 12, c: 13, sql: 14 } as const
 const kinds = { function: 'f', aggregate: 'a', window: 'w', procedure: 'p' } as const
@@ -87,7 +49,7 @@ function procedureRow(procedure: Procedure): Row {
   }
 }
 
-export const pgProc: RowSource = lasting(() => [...allProcedures()].map(procedureRow))
+export const pgProc: RowSource = lasting(() => [...[...allProcedures()].map(procedureRow), ...staticRows('pg_proc')])
 
 export const pgOperator: RowSource = lasting(() =>
   [...allOperators()].map((operator) => ({

@@ -1,6 +1,8 @@
 import type { Value } from '../../../../../protocol/values/value.ts'
+import { int8Oid } from '../../functions/builtin-types.ts'
 import type { FunctionContext } from '../../functions/registry.ts'
 import { indexDefinition, viewDefinition } from '../definitions.ts'
+import type { Table } from '../schema.ts'
 import { indexesOf } from '../snapshot.ts'
 import { array, type Row, type RowSource, roleNames, roleOid, schemaName } from './record.ts'
 import { isSystemSchema, publicSchema } from './schemas.ts'
@@ -46,6 +48,25 @@ export const pgIndexes: RowSource = function* (context) {
       yield { ...head, indexdef: indexDefinition(context, index, 0, false) }
     }
   }
+}
+
+/**
+ * pg_stat_*_tables and pg_statio_*_tables, as PostgreSQL shows them with track_counts off: nothing is counted, so counters are 0 and
+ * times NULL.
+ */
+export function tableStatistics(view: Table, context: FunctionContext): Iterable<Row> {
+  const isWanted = (table: Table): boolean =>
+    view.name.includes('_user_') ? !table.system : view.name.includes('_sys_') ? table.system : true
+  const counters = Object.fromEntries(view.columns.filter(({ type }) => type.oid === int8Oid).map(({ name }) => [name, 0n]))
+  const isForIndexes = view.columns.some(({ name }) => name === 'indexrelid')
+  const rows: Row[] = []
+  for (const table of context.catalog.relations()) {
+    if (table.kind !== 'table' || ('relkind' in table && table.relkind !== 'r') || !isWanted(table)) continue
+    const head = { ...counters, relid: table.oid, schemaname: schemaName(context.catalog, table.schemaOid), relname: table.name }
+    if (!isForIndexes) rows.push(head)
+    else for (const index of indexesOf(table)) rows.push({ ...head, indexrelid: index.oid, indexrelname: index.name })
+  }
+  return rows
 }
 
 /* ---------------------------------------------------------------- roles and databases */
