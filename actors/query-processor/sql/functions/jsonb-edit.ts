@@ -39,14 +39,10 @@ export type Edit =
 export function editPath(node: JsonNode, path: readonly Value[], edit: Edit, depth = 0): JsonNode {
   const step = path[depth]
   if (step === undefined) return node
-  if (isObject(node)) return editObject(node, path, edit, depth, named(step, depth))
-  if (isArray(node)) return editArray(node, path, edit, depth, named(step, depth))
-  return node
-}
-
-function named(step: Value, depth: number): string {
   if (step === null) throw new SqlError('22004', `path element at position ${depth + 1} is null`)
-  return step as string
+  if (isObject(node)) return editObject(node, path, edit, depth, step as string)
+  if (isArray(node)) return editArray(node, path, edit, depth, step as string)
+  return node
 }
 
 function editObject(
