@@ -70,7 +70,14 @@ export class LmdbVersionStore implements VersionStore {
   constructor(clock: Clock, directory: string, options: { readonly flushDelayMs?: number } = {}) {
     this.clock = clock
     this.flushDelayMs = options.flushDelayMs ?? flushDelayMsDefault
-    this.environment = open<Buffer, string>({ path: directory, mapSize: mapBytes, maxReaders: 64, ...codec })
+    // Without batches per turn: each write is in a batch of ours, and a batch of LMDB's own would fail where nobody listens.
+    this.environment = open<Buffer, string>({
+      path: directory,
+      mapSize: mapBytes,
+      maxReaders: 64,
+      eventTurnBatching: false,
+      ...codec,
+    })
     const table = (name: string): Database<Buffer, string> => this.environment.openDB<Buffer, string>({ name, ...codec })
     this.rows = table('rows')
     this.history = table('history')
@@ -214,7 +221,7 @@ export class LmdbVersionStore implements VersionStore {
     const { writes, completed } = this.tail.take(sliceMax)
     const after = [...this.stored]
     for (const { partition, sequence, tau } of completed) after[partition] = { sequence, tau }
-    await this.environment.batch(() => {
+    await this.write(() => {
       const slice = new Slice(this.rows, this.history)
       for (const write of writes) slice.place(write)
       if (completed.length > 0) this.meta.put('positions', this.positionBytes(after))
@@ -253,7 +260,7 @@ export class LmdbVersionStore implements VersionStore {
     })
     const dropped = due.length === sliceMax ? [] : this.droppedKeys(horizon, sliceMax - due.length)
     if (due.length + dropped.length === 0) return false
-    await this.environment.batch(() => {
+    await this.write(() => {
       for (const key of due) this.history.remove(key)
       for (const key of dead) this.rows.remove(key.slice(8))
       for (const key of dropped) this.rows.remove(key)
@@ -298,6 +305,17 @@ export class LmdbVersionStore implements VersionStore {
     await this.flush()
     await this.environment.flushed
     await this.environment.close()
+  }
+
+  /** One transaction; rejects with the reason, such as a full disk, and then nothing of it is there. */
+  private async write(work: () => void): Promise<void> {
+    try {
+      await this.environment.batch(work)
+    } catch (error) {
+      // LMDB tells the reason later, in a promise of its own that rejects.
+      await (error as { commitError?: Promise<never> }).commitError
+      throw error
+    }
   }
 
   private alone<T>(work: () => Promise<T>): Promise<T> {
