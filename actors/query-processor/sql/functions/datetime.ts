@@ -11,13 +11,15 @@ import {
   splitTimestamp,
 } from '../../../../protocol/values/calendar.ts'
 import { localTypeAt, unixSeconds } from '../../../../protocol/values/datetime-output.ts'
+import { zoneAbbreviations } from '../../../../protocol/values/datetime-words.ts'
 import { Interval, intervalType } from '../../../../protocol/values/interval.ts'
 import type { Numeric } from '../../../../protocol/values/numeric.ts'
 import { formatNumeric } from '../../../../protocol/values/numeric.ts'
 import { roundTime, timetz, timetzEast, timetzMicros } from '../../../../protocol/values/time.ts'
 import { roundTimestamp } from '../../../../protocol/values/timestamp.ts'
+import { timeZone, timeZoneNames } from '../../../../protocol/values/timezone.ts'
 import { outputDefaults } from '../../../../protocol/values/type.ts'
-import type { Value } from '../../../../protocol/values/value.ts'
+import { SqlRow, type Value } from '../../../../protocol/values/value.ts'
 import { readDate } from './date-from-char.ts'
 import { intervalToChar, timestampToChar } from './date-to-char.ts'
 import {
@@ -372,8 +374,36 @@ const sets: Record<string, SetFunction> = {
   },
 }
 
+/* ---------------------------------------------------------------- pg_timezone_names and pg_timezone_abbrevs */
+
+const zoneRow = (name: string, abbreviation: string | undefined, east: number, daylight: boolean): SqlRow => {
+  const offset = new Interval(0, 0, BigInt(east) * 1_000_000n)
+  return new SqlRow(abbreviation === undefined ? [name, offset, daylight] : [name, abbreviation, offset, daylight])
+}
+
+function* zoneNames(context: FunctionContext): Generator<SqlRow> {
+  const now = unixSeconds(context.transactionTime)
+  for (const name of timeZoneNames) {
+    const { abbreviation, offset, daylight } = timeZone(name).at(now)
+    yield zoneRow(name, abbreviation, offset, daylight)
+  }
+}
+
+function* zoneAbbreviationRows(context: FunctionContext): Generator<SqlRow> {
+  const now = unixSeconds(context.transactionTime)
+  for (const [abbreviation, word] of zoneAbbreviations()) {
+    const name = abbreviation.toUpperCase()
+    if (word.kind === 'zone') yield zoneRow(name, undefined, word.offset, word.daylight)
+    else if (word.kind === 'zoneOf') {
+      const zone = timeZone(word.zone)
+      const meant = zone.abbreviated(word.abbreviation, now) ?? zone.at(now)
+      yield zoneRow(name, undefined, meant.offset, meant.daylight)
+    }
+  }
+}
+
 export const datetimeFunctions: Implementations = {
   scalar: { ...datetimeComparisons, ...arithmetic, ...casts, ...zones, ...parts, ...made, ...formatted, ...overlaps },
-  set: sets,
+  set: { ...sets, pg_timezone_names: zoneNames, pg_timezone_abbrevs: zoneAbbreviationRows },
   aggregate: datetimeExtremes,
 }
