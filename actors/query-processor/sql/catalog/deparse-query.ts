@@ -12,11 +12,19 @@ import {
   startsLine,
 } from './deparse.ts'
 import { quoteIdentifier } from './quote.ts'
+import type { Catalog } from './schema.ts'
 import { quotedRelationMark, relationMark } from './stored-text.ts'
 
-/** get_query_def of ruleutils.c: a bound query as pg_get_viewdef prints it, relations as marks. */
-export function deparseQuery(query: Query, raw: SelectStmt | undefined, pretty: boolean): string {
-  return finishText(new QueryText(pretty, undefined).query(query, raw, 0))
+/**
+ * get_query_def of ruleutils.c: a bound query as pg_get_viewdef prints it, relations as marks. Columns have the names that `catalog` gives them,
+ * which may be newer ones than the query was bound with.
+ */
+export function deparseQuery(
+  query: Query,
+  raw: SelectStmt | undefined,
+  options: { readonly pretty: boolean; readonly catalog: Catalog },
+): string {
+  return finishText(new QueryText(options, undefined).query(query, raw, 0))
 }
 
 /** How a relation of FROM is called, and its columns. */
@@ -30,6 +38,7 @@ const line = (indent: number): string => `\n${' '.repeat(indent)}`
 const step = 8
 
 class QueryText {
+  private readonly catalog: Catalog
   private readonly pretty: boolean
   private readonly parent: QueryText | undefined
   private readonly named = new Map<RelationId, Named>()
@@ -40,8 +49,9 @@ class QueryText {
   /** Nobody names the columns of a subquery in an expression. */
   private namesVisible = true
 
-  constructor(pretty: boolean, parent: QueryText | undefined) {
-    this.pretty = pretty
+  constructor(options: { readonly pretty: boolean; readonly catalog: Catalog }, parent: QueryText | undefined) {
+    this.catalog = options.catalog
+    this.pretty = options.pretty
     this.parent = parent
   }
 
@@ -162,13 +172,11 @@ class QueryText {
       case 'table':
       case 'sequence': {
         const relation = item.kind === 'table' ? item.table : item.sequence
-        const own = item.kind === 'table' ? item.table.columns.map(({ name }) => name) : undefined
-        return relationMark(relation.oid) + aliasText(relation.name, named, own)
+        return relationMark(relation.oid) + aliasText(this.nameNow(relation), named)
       }
       case 'subquery': {
         if (item.view !== undefined) {
-          const own = item.view.columns.map(({ name }) => name)
-          return relationMark(item.view.oid) + aliasText(item.view.name, named, own)
+          return relationMark(item.view.oid) + aliasText(this.nameNow(item.view), named)
         }
         const text = this.child().query(item.query, this.rawSubqueries.get(item.id), this.indent + step)
         const own = item.query.columns.map(({ name }) => name)
@@ -176,7 +184,7 @@ class QueryText {
       }
       case 'cte': {
         const name = this.cteName(item.cte)
-        return quoteIdentifier(name) + aliasText(name, named, undefined)
+        return quoteIdentifier(name) + aliasText(name, named)
       }
       case 'function': {
         const [call] = item.calls
@@ -199,9 +207,17 @@ class QueryText {
       let name = wanted
       for (let n = 1; this.isTaken(name); n++) name = `${wanted}_${n}`
       const given = leaf.kind === 'function' ? texts(alias?.colnames ?? []) : []
-      const columns = columnNames(leaf).map((own, position) => given[position] ?? own)
+      const columns = this.columnNames(leaf).map((own, position) => given[position] ?? own)
       this.named.set(leaf.id, { name, columns })
     }
+  }
+
+  /** By position in the relation's output; of tables that is attnum - 1. */
+  private columnNames(leaf: FromLeaf): readonly (string | undefined)[] {
+    const oid = leaf.kind === 'table' ? leaf.table.oid : leaf.kind === 'subquery' ? leaf.view?.oid : undefined
+    const relation = oid === undefined ? undefined : this.catalog.relationByOid(oid)
+    if (relation === undefined || relation.kind === 'sequence') return leaf.columns.map(({ name }) => name)
+    return relation.columns.map((column) => (column.dropped ? undefined : column.name))
   }
 
   private isTaken(name: string): boolean {
@@ -209,16 +225,20 @@ class QueryText {
     return this.parent?.isTaken(name) === true
   }
 
+  private nameNow({ oid, name }: { readonly oid: number; readonly name: string }): string {
+    return this.catalog.relationByOid(oid)?.name ?? name
+  }
+
   private ownName(leaf: FromLeaf): string {
     switch (leaf.kind) {
       case 'table':
-        return leaf.table.name
+        return this.nameNow(leaf.table)
       case 'sequence':
-        return leaf.sequence.name
+        return this.nameNow(leaf.sequence)
       case 'cte':
         return this.cteName(leaf.cte)
       case 'subquery':
-        return leaf.view?.name ?? 'unnamed_subquery'
+        return leaf.view === undefined ? 'unnamed_subquery' : this.nameNow(leaf.view)
       case 'function':
         return leaf.columns[0]?.name ?? 'function'
     }
@@ -260,7 +280,7 @@ class QueryText {
   /* ---------------------------------------------------------------- expressions */
 
   private child(): QueryText {
-    return new QueryText(this.pretty, this)
+    return new QueryText({ pretty: this.pretty, catalog: this.catalog }, this)
   }
 
   private expr(expr: Expr): string {
@@ -303,13 +323,6 @@ function leavesOf(item: FromItem | undefined): readonly FromLeaf[] {
   return item.kind === 'join' ? [...leavesOf(item.left), ...leavesOf(item.right)] : [item]
 }
 
-/** By position in the relation's output; of tables that is attnum - 1. */
-function columnNames(leaf: FromLeaf): readonly (string | undefined)[] {
-  if (leaf.kind !== 'table') return leaf.columns.map(({ name }) => name)
-  const given = new Map(leaf.columns.map((column: OutputColumn) => [column.attnum, column.name]))
-  return leaf.table.columns.map((column) => given.get(column.attnum) ?? (column.dropped ? undefined : column.name))
-}
-
 /** The items of a FROM clause that are no joins, from left to right. */
 function rawLeaves(node: Node): readonly Node[] {
   return node.JoinExpr === undefined ? [node] : [...rawLeaves(node.JoinExpr.larg), ...rawLeaves(node.JoinExpr.rarg)]
@@ -325,11 +338,8 @@ function withColumns(query: Query, columns: readonly OutputColumn[]): Query {
   return { ...query, columns: query.columns.map((column, i) => ({ ...column, name: columns[i]?.name ?? column.name })) }
 }
 
-/** Nothing where the relation goes by its own names. */
-function aliasText(own: string, named: Named, columns: readonly string[] | undefined): string {
-  const list = columnList(named, columns)
-  return named.name === own && list === '' ? '' : ` ${quoteIdentifier(named.name)}${list}`
-}
+/** Nothing where the relation goes by its own name. */
+const aliasText = (own: string, named: Named): string => (named.name === own ? '' : ` ${quoteIdentifier(named.name)}`)
 
 function columnList(named: Named, own: readonly string[] | undefined): string {
   if (own === undefined || named.columns.every((name, i) => name === undefined || name === own[i])) return ''

@@ -18,7 +18,7 @@ import {
   undefinedSchema,
 } from './names.ts'
 import type { DdlRangeVar, RenameStmt } from './parse-tree.ts'
-import { refreshedView, renamedView } from './view.ts'
+import { renamedView } from './view.ts'
 
 /** ALTER ... RENAME: what is stored about the renamed thing elsewhere follows its name. */
 export async function rename(work: DdlWork, statement: RenameStmt): Promise<string> {
@@ -82,11 +82,13 @@ function renameIndex(work: DdlWork, index: Index, name: string): void {
   work.draft.put({ ...table, primaryKey, indexes: table.indexes.map(change) })
 }
 
+const columnNames = (view: View): readonly string[] => view.columns.map(({ name }) => name)
+
 /** Views and defaults that name one of these relations say its name as it is now. */
 export function refreshDependents(work: DdlWork, oids: ReadonlySet<Oid>): void {
   for (const relation of [...work.draft.stored()]) {
     if (relation.kind === 'view') {
-      if (relation.dependsOn.some((oid) => oids.has(oid))) work.draft.put(refreshedView(work, relation))
+      if (relation.dependsOn.some((oid) => oids.has(oid))) work.draft.put(renamedView(work, relation, columnNames(relation)))
     } else if (relation.kind === 'table') refreshTable(work, relation, oids)
   }
 }
@@ -136,13 +138,7 @@ function renameColumn(work: DdlWork, statement: RenameStmt): void {
     view.dependsOnColumns?.some((one) => one.tableOid === relation.oid && one.attnum === column.attnum) === true
   for (const view of [...work.draft.stored()]) {
     if (view.kind === 'view' && view.oid !== relation.oid && uses(view)) {
-      work.draft.put(
-        renamedView(
-          work,
-          view,
-          view.columns.map((one) => one.name),
-        ),
-      )
+      work.draft.put(renamedView(work, view, columnNames(view)))
     }
   }
 }

@@ -112,7 +112,8 @@ function withNames(query: Query, names: readonly string[]): Query {
 }
 
 function storedQuery(query: Query, select: SelectStmt | undefined, catalog: Catalog): StoredExpression {
-  return storedFromTemplates(deparseQuery(query, select, false), deparseQuery(query, select, true), catalog)
+  const [full, pretty] = [false, true].map((isPretty) => deparseQuery(query, select, { pretty: isPretty, catalog }))
+  return storedFromTemplates(full as string, pretty as string, catalog)
 }
 
 function storedFromTemplates(template: string, pretty: string, catalog: Catalog): StoredExpression {
@@ -122,15 +123,8 @@ function storedFromTemplates(template: string, pretty: string, catalog: Catalog)
   return { node: statement.node, text, template, pretty }
 }
 
-/** The view's query after a relation it names got another name. */
-export function refreshedView(work: DdlWork, view: View): View {
-  const { template, pretty } = view.query
-  assert(template !== undefined, 'a view has a template')
-  return { ...view, query: storedFromTemplates(template, pretty ?? template, work.draft) }
-}
-
 /**
- * The view's query after columns of its relations, or its own, got other names: bound by the names before, told by those of the draft.
+ * The view's query after its relations, their columns or its own got other names: bound by the names before, told by those of the draft.
  * `names` are the view's own columns as they are to be.
  */
 export function renamedView(work: DdlWork, view: View, names: readonly string[]): View {
