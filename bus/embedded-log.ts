@@ -104,7 +104,7 @@ export class EmbeddedLog implements Log {
   private refuseOrRepeat(bytes: Uint8Array, expected: Sequence): AppendOutcome {
     if (expected === this.lastSequence - 1) {
       const [entry] = this.read(sequence(this.lastSequence))
-      if (entry !== undefined && entry.bytes.equals(bytes)) return { kind: 'appended', sequence: entry.sequence }
+      if (entry?.bytes.equals(bytes) === true) return { kind: 'appended', sequence: entry.sequence }
     }
     return { kind: 'refused', last: this.last() }
   }
