@@ -8,6 +8,7 @@ import { droppedStorageId, type Key, type KeyRange, prefixRange, storagePrefix }
 import type { GetAnswer, PostImages } from '../../protocol/messages.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import type { Cursor } from './sorted-map.ts'
+import { Arena, asBuffer, beforeTombstone, historyKey, historyTau, isDeleted, tauOf, versionHeadBytes } from './stored-version.ts'
 import { type PendingWrite, Tail } from './tail.ts'
 import { type AppliedPosition, nothingApplied, type VersionStore, type Visit } from './version-store.ts'
 import { type Version, versionAt } from './versions.ts'
@@ -22,10 +23,6 @@ import { type Version, versionAt } from './versions.ts'
  * The history of a key is a chain of plain gets: the newest version's tau leads to the one before, and so on. Since history is ordered by
  * the tau at which a version ceased to be the newest, vacuum is the deletion of its beginning. A version is flags (u8), tau (f64), post-image.
  */
-const versionHeadBytes = 9
-const isTombstone = 1
-/** In history: the next newer version is a tombstone, so that vacuum looks whether the key itself can go. */
-const beforeTombstone = 2
 
 /** Writes put to disk, or versions freed, in one turn and one transaction. */
 const sliceMax = 2_000
@@ -36,7 +33,6 @@ const pendingSoonMax = 20_000
 const pendingMax = 400_000
 const retryDelayMs = 1_000
 const mapBytes = 2 ** 40
-const arenaBytes = 65_536
 
 /** Keys are binary strings: one byte per char, straight into LMDB's own buffer. */
 const keyEncoder = {
@@ -404,63 +400,6 @@ class Slice {
     this.history.put(name, copy)
     this.older.set(name, copy)
   }
-}
-
-/** Bytes that LMDB's writer reads later: many versions share one buffer, and nobody changes them afterwards. */
-class Arena {
-  private buffer = Buffer.allocUnsafeSlow(arenaBytes)
-  private filled = 0
-
-  version(tau: Tau, postImage: Uint8Array | undefined): Buffer {
-    const bytes = this.take(versionHeadBytes + (postImage?.length ?? 0))
-    bytes[0] = postImage === undefined ? isTombstone : 0
-    bytes.writeDoubleBE(tau, 1)
-    if (postImage !== undefined) bytes.set(postImage, versionHeadBytes)
-    return bytes
-  }
-
-  /** A version as it goes into history. */
-  copy(version: Uint8Array, flags: number): Buffer {
-    const bytes = this.take(version.length)
-    bytes.set(version.subarray(0, version.length))
-    bytes[0] = ((bytes[0] as number) & isTombstone) | flags
-    return bytes
-  }
-
-  private take(length: number): Buffer {
-    if (this.filled + length > this.buffer.length) {
-      this.buffer = Buffer.allocUnsafeSlow(Math.max(arenaBytes, length))
-      this.filled = 0
-    }
-    this.filled += length
-    return this.buffer.subarray(this.filled - length, this.filled)
-  }
-}
-
-const scratch = Buffer.alloc(8)
-
-/** Positive doubles sort like their big-endian bytes. */
-function historyKey(newer: Tau, key: Key): string {
-  scratch.writeDoubleBE(newer)
-  return scratch.latin1Slice(0, 8) + key
-}
-
-function historyTau(key: string): Tau {
-  scratch.latin1Write(key.slice(0, 8), 0)
-  return scratch.readDoubleBE() as Tau
-}
-
-function tauOf(version: Uint8Array): Tau {
-  return asBuffer(version).readDoubleBE(1) as Tau
-}
-
-function isDeleted(version: Uint8Array): boolean {
-  return ((version[0] as number) & isTombstone) !== 0
-}
-
-/** Large values come as plain views of LMDB's map. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 function answerOf({ tau, postImage }: Version): GetAnswer {
