@@ -1,9 +1,6 @@
 import { SqlError } from '../errors.ts'
 
 /** Days and microseconds are counted from 2000-01-01, PostgreSQL's epoch; the calendar is proleptic Gregorian, year 0 is 1 BC. */
-export const microsPerSecond = 1_000_000
-export const microsPerMinute = 60_000_000
-export const microsPerHour = 3_600_000_000
 export const microsPerDay = 86_400_000_000
 export const dayMicros = 86_400_000_000n
 /** From the Unix epoch to PostgreSQL's. */

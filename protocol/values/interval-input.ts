@@ -1,4 +1,4 @@
-import { parseClock } from './datetime-input.ts'
+import { parseClock } from './datetime-fields.ts'
 import { DateProblem, explainProblem } from './datetime-problem.ts'
 import { type DateToken, parseFractionNumber, tokenize } from './datetime-tokens.ts'
 import { isoInterval } from './interval-iso.ts'

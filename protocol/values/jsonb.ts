@@ -1,5 +1,5 @@
 import { ByteReader, type ByteWriter } from '../bytes.ts'
-import { SqlError, unsupported } from '../errors.ts'
+import { SqlError } from '../errors.ts'
 import { type JsonBuilder, parseJson } from './json-parse.ts'
 import { compareNumeric, formatNumeric, Numeric } from './numeric.ts'
 import { parseNumeric } from './numeric-text.ts'
@@ -294,6 +294,3 @@ export const jsonbType: SqlType<Jsonb> = {
 }
 
 const unsupportedVersion = (version: number): SqlError => new SqlError('XX000', `unsupported jsonb version number ${version}`)
-
-/** JSON paths (`jsonb_path_query`, `@?`) are a language of their own. */
-export const unsupportedJsonPath = (): SqlError => unsupported('type jsonpath')

@@ -11,7 +11,7 @@ import {
   timestampInfinity,
   timestampMinusInfinity,
 } from '../../../../protocol/values/calendar.ts'
-import { parseDisplacement } from '../../../../protocol/values/datetime-input.ts'
+import { parseDisplacement } from '../../../../protocol/values/datetime-fields.ts'
 import { DateProblem } from '../../../../protocol/values/datetime-problem.ts'
 import { roundHalfEven } from '../../../../protocol/values/datetime-tokens.ts'
 import { formatG } from '../../../../protocol/values/float.ts'
