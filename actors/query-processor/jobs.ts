@@ -168,7 +168,11 @@ export class Jobs {
 
 const hasEnded = (job: Job): boolean => job.status === 'completed' || job.status === 'failed'
 
+/** The job goes on in another process; who waited here is not told that it is done. */
+const stopped = (): SqlError => new SqlError('57P01', 'terminating connection due to administrator command')
+
 function endingOf(outcome: FillOutcome | undefined): Ending {
   if (outcome?.kind === 'failed') return { kind: 'failed', error: outcome.error }
+  if (outcome === undefined) return { kind: 'failed', error: stopped() }
   return { kind: 'completed', details: '' }
 }

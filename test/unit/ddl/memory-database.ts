@@ -32,13 +32,12 @@ export class MemoryRows {
   scan({ range, reverse }: ScanSpecification): RowScan {
     const keys = [...this.rows.keys()].filter((key) => key >= range.start && key < range.end).sort()
     if (reverse) keys.reverse()
-    const rows = keys.map((key) => this.rows.get(key) as Uint8Array)
-    let done = keys.length === 0
+    let at = 0
     return {
       next: () => {
-        if (done) return undefined
-        done = true
-        return { keys, rows, keysRead: keys.length }
+        const batch = keys.slice(at, (at += 64))
+        const rows = batch.map((key) => this.rows.get(key) as Uint8Array)
+        return batch.length === 0 ? undefined : { keys: batch, rows, keysRead: batch.length }
       },
     }
   }

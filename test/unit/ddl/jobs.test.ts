@@ -1,0 +1,153 @@
+import { expect, test } from 'vitest'
+import { Jobs } from '../../../actors/query-processor/jobs.ts'
+import type { OwnTransactions } from '../../../actors/query-processor/own-transactions.ts'
+import type { Table } from '../../../actors/query-processor/sql/catalog/schema.ts'
+import { systemRelation } from '../../../actors/query-processor/sql/catalog/system/relations.ts'
+import { sysOid } from '../../../actors/query-processor/sql/catalog/system/schemas.ts'
+import { systemRows } from '../../../actors/query-processor/sql/catalog/system/system.ts'
+import { indexEntry, rowKey } from '../../../actors/query-processor/sql/plan/table-key.ts'
+import type { Transaction } from '../../../actors/query-processor/transaction.ts'
+import type { Timer, World } from '../../../bus/world.ts'
+import type { Key } from '../../../protocol/key.ts'
+import { decodeRow, encodeRow } from '../../../protocol/row.ts'
+import { knownType } from '../../../protocol/values/registry.ts'
+import { MemoryDatabase, MemoryRows } from './memory-database.ts'
+
+const rowCount = 2_500
+
+/** A table of many rows: `v` is the row's number modulo `different`. */
+async function filled(different: number): Promise<MemoryDatabase> {
+  const database = new MemoryDatabase()
+  await database.run('create table t (id int primary key, v int)')
+  const table = tableOf(database)
+  const types = [knownType(23), knownType(23)]
+  for (let id = 1; id <= rowCount; id++) {
+    const row = [id, id % different]
+    database.rows.rows.set(rowKey(table, row), encodeRow(types, row))
+  }
+  return database
+}
+
+const tableOf = (database: MemoryDatabase): Table => database.catalog.relation(2200, 't') as Table
+
+const clock = {
+  now: () => 1_800_000_000_000_000,
+  soon: (action: () => void) => queueMicrotask(action),
+  after: (_delayMs: number, action: () => void): Timer => {
+    queueMicrotask(action)
+    return { cancel: () => undefined }
+  },
+  sleep: () => Promise.resolve(),
+}
+const world = { clock, random: () => ({ bytes: (length: number) => 'm'.repeat(length) }) } as unknown as World
+
+/** Steps one by one on the database's rows; `beforeCommit` is where another session gets in between. */
+function jobsOn(database: MemoryDatabase, beforeCommit: (step: number, work: MemoryRows) => void = () => undefined) {
+  let step = 0
+  const run = async (work: (transaction: Transaction) => unknown): Promise<unknown> => {
+    for (;;) {
+      const rows = new MemoryRows(database.rows.rows)
+      const result = await work(rows as unknown as Transaction)
+      const seen = new Map(database.rows.rows)
+      beforeCommit(step++, rows)
+      const isBarred = rows.checks.some(({ key }) => key !== undefined && database.rows.rows.get(key) !== seen.get(key))
+      if (isBarred) continue
+      for (const key of rows.written.keys()) {
+        const bytes = rows.rows.get(key)
+        if (bytes === undefined) database.rows.rows.delete(key)
+        else database.rows.rows.set(key, bytes)
+      }
+      return result
+    }
+  }
+  return new Jobs({ world, transactions: { run } as unknown as OwnTransactions, catalogs: database.cache })
+}
+
+function sysJobs(database: MemoryDatabase): unknown[] {
+  const table = systemRelation(sysOid, 'jobs') as Table
+  return [...systemRows(table, database.statementRun(database.rows))].map(([, status, details]) => `${status}: ${details}`)
+}
+
+/** Every row has its entry and no entry is of anything else. */
+function expectWhole(database: MemoryDatabase): void {
+  const table = tableOf(database)
+  const [index] = table.indexes
+  const types = [knownType(23), knownType(23)]
+  const expected = new Set<Key>()
+  for (const [key, bytes] of database.rows.rows) {
+    if (!key.startsWith(rowKey(table, [1, 1]).slice(0, 4))) continue
+    const row = decodeRow(bytes, types, [null, null])
+    expected.add(indexEntry(table, index as never, row, key).key)
+  }
+  const prefix = [...expected][0]?.slice(0, 4) as string
+  const there = [...database.rows.rows.keys()].filter((key) => key.startsWith(prefix))
+  expect(there.sort()).toEqual([...expected].sort())
+}
+
+test('an index over many rows is built by a job, and read once it is whole', async () => {
+  const database = await filled(7)
+  const [result] = await database.run('create index async on t (v)')
+  const id = String(result?.rows?.[0]?.[0])
+  expect(id).toMatch(/^[a-z2-7]{26}$/)
+  expect(result?.job).toEqual({ id, wait: false })
+  expect([tableOf(database).indexes[0]?.state, ...sysJobs(database)]).toEqual(['building', 'submitted: '])
+  const jobs = jobsOn(database)
+  await jobs.start(id)
+  expect([tableOf(database).indexes[0]?.state, ...sysJobs(database)]).toEqual(['valid', 'completed: '])
+  expectWhole(database)
+  expect(await jobs.waitFor(id)).toBe(true)
+})
+
+test('a row written while its entry is made bars the step, which is taken again', async () => {
+  const database = await filled(7)
+  const [result] = await database.run('create index async on t (v)')
+  let interfered = 0
+  const jobs = jobsOn(database, (_step, work) => {
+    const table = tableOf(database)
+    const key = rowKey(table, [300, 0])
+    if (interfered > 0 || !work.checks.some((check) => check.key === key)) return
+    interfered++
+    // The other session maintains the index itself.
+    const [index] = table.indexes
+    const [before, after] = [
+      [300, 300 % 7],
+      [300, 999],
+    ]
+    database.rows.rows.set(key, encodeRow([knownType(23), knownType(23)], after as number[]))
+    database.rows.rows.delete(indexEntry(table, index as never, before as number[], key).key)
+    const entry = indexEntry(table, index as never, after as number[], key)
+    database.rows.rows.set(entry.key, entry.postImage)
+  })
+  await jobs.start(String(result?.job?.id))
+  expect(interfered).toBe(1)
+  expectWhole(database)
+})
+
+test('a duplicate leaves an asynchronous unique index invalid, and no index where the statement waits', async () => {
+  const database = await filled(2_000)
+  const [result] = await database.run('create unique index async u on t (v)')
+  const jobs = jobsOn(database)
+  await expect(jobs.start(String(result?.job?.id))).rejects.toMatchObject({ code: '23505' })
+  expect(tableOf(database).indexes.map(({ name, state }) => `${name} ${state}`)).toEqual(['u invalid'])
+  expect(sysJobs(database)).toEqual(['failed: found duplicate key(s) while validating index uniqueness'])
+  const [waiting] = await database.run('create unique index w on t (v)')
+  await expect(jobs.start(String(waiting?.job?.id))).rejects.toMatchObject({ message: 'could not create unique index "w"' })
+  expect(tableOf(database).indexes.map(({ name }) => name)).toEqual(['u'])
+  expect(await database.tell('drop index u')).toBe('DROP INDEX')
+})
+
+test('another process goes on where one has stopped', async () => {
+  const database = await filled(7)
+  const [result] = await database.run('create index async on t (v)')
+  const id = String(result?.job?.id)
+  const first = jobsOn(database, (step) => {
+    if (step === 3) first.stop()
+  })
+  await expect(first.start(id)).rejects.toMatchObject({ code: '57P01' })
+  expect([tableOf(database).indexes[0]?.state, ...sysJobs(database)]).toEqual(['building', 'processing: '])
+  const second = jobsOn(database)
+  await second.resume()
+  expect(await second.waitFor(id)).toBe(true)
+  expectWhole(database)
+  await expect(second.waitFor('nonsense')).rejects.toMatchObject({ code: '22P02' })
+})
