@@ -1,4 +1,4 @@
-import { dayMicros, microsPerDay, splitTimestamp } from './calendar.ts'
+import { dayMicros, daysFromCivil, daysInMonth, epochDays, microsPerDay, splitTimestamp } from './calendar.ts'
 import {
   ampm,
   applyMeridian,
@@ -41,6 +41,8 @@ export interface DecodedDateTime {
 
 /** A date with or without time and zone: the input of date, timestamp and timestamptz. Throws DateProblem. */
 export function decodeDateTime(text: string, settings: InputSettings): DecodedDateTime {
+  const plain = decodeIso(text, settings)
+  if (plain) return plain
   const decoder = new Decoder(settings)
   for (const token of tokenize(text)) {
     switch (token.kind) {
@@ -70,6 +72,31 @@ export function decodeDateTime(text: string, settings: InputSettings): DecodedDa
     finishZone(decoder)
   }
   return result(decoder)
+}
+
+const iso = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d):(\d\d)(\.\d{1,6})?(?:([-+])(\d\d)(?::(\d\d))?)?)?$/
+
+/** What nearly every client sends, in one step. Whatever is not in order here is left to the full grammar and its complaints. */
+function decodeIso(text: string, settings: InputSettings): DecodedDateTime | undefined {
+  const match = iso.exec(text)
+  if (!match) return undefined
+  const [, y, m, d, hour = 0, minute = 0, second = 0, fraction, sign, east = 0, eastMinutes = 0] = match
+  const year = Number(y)
+  const month = Number(m)
+  const day = Number(d)
+  if (year === 0 || month === 0 || month > 12 || day === 0 || day > daysInMonth(year, month)) return undefined
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined
+  if (Number(east) > 15 || Number(eastMinutes) > 59) return undefined
+  const seconds = (Number(hour) * 60 + Number(minute)) * 60 + Number(second)
+  const micros = seconds * 1_000_000 + (fraction === undefined ? 0 : Number(fraction.slice(1).padEnd(6, '0')))
+  const said = Number(east) * 3_600 + Number(eastMinutes) * 60
+  const offset =
+    sign === undefined
+      ? timeZone(settings.timeZone).offsetOfLocal((daysFromCivil(year, month, day) + epochDays) * 86_400 + seconds)
+      : sign === '-'
+        ? -said
+        : said
+  return { special: undefined, year, month, day, micros, offset }
 }
 
 function result(decoder: Decoder): DecodedDateTime {
