@@ -1,6 +1,6 @@
 import { assert } from '../../../../protocol/assert.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
-import type { Key } from '../../../../protocol/key.ts'
+import { droppedStorageKey, type Key } from '../../../../protocol/key.ts'
 import type { Mode } from '../../../../protocol/messages.ts'
 import { type Document, encodeDocument } from './document.ts'
 import { catalogMarkerKey, relationNameKey, relationVersionKey, schemaKey, schemaNameKey } from './keys.ts'
@@ -99,6 +99,11 @@ export class CatalogDraft implements Catalog {
       writer.write(key, after === undefined ? undefined : encodeDocument(after as unknown as Document), 'X')
     }
     writeNames(writer, namesOf(changed.map(({ before }) => before)), namesOf(changed.map(({ after }) => after)))
+    const given = storagesOf(changed.map(({ after }) => after))
+    for (const storageId of storagesOf(changed.map(({ before }) => before))) {
+      // Storage frees what lay there once nobody can read it any more.
+      if (!given.has(storageId)) writer.write(droppedStorageKey(storageId), nothing, 'E')
+    }
     for (const { after } of changed) if (after !== undefined) this.needSchema(after.schemaOid)
     if (written.size === 0) return this.base
     for (const key of this.needed) if (!written.has(key)) writer.check(key, 'S')
@@ -136,6 +141,19 @@ export class CatalogDraft implements Catalog {
     for (const [oid, after] of this.relationsByOid) if (!before.has(oid)) changed.push({ oid, before: undefined, after })
     return changed
   }
+}
+
+const nothing = new Uint8Array()
+
+/** The key spaces of tables and their indexes. */
+function storagesOf(relations: readonly (Relation | undefined)[]): Set<number> {
+  const storages = new Set<number>()
+  for (const relation of relations) {
+    if (relation?.kind !== 'table') continue
+    storages.add(relation.storageId)
+    for (const index of indexesOf(relation)) storages.add(index.storageId)
+  }
+  return storages
 }
 
 function namesOf(relations: readonly (Relation | undefined)[]): Map<Key, Oid> {
