@@ -16,12 +16,12 @@ import { MemoryDatabase, MemoryRows } from './memory-database.ts'
 const rowCount = 2_500
 
 /** A table of many rows: `v` is the row's number modulo `different`. */
-async function filled(different: number): Promise<MemoryDatabase> {
+async function filled(different: number, rowsThere = rowCount): Promise<MemoryDatabase> {
   const database = new MemoryDatabase()
   await database.run('create table t (id int primary key, v int)')
   const table = tableOf(database)
   const types = [knownType(23), knownType(23)]
-  for (let id = 1; id <= rowCount; id++) {
+  for (let id = 1; id <= rowsThere; id++) {
     const row = [id, id % different]
     database.rows.rows.set(rowKey(table, row), encodeRow(types, row))
   }
@@ -124,7 +124,7 @@ test('a row written while its entry is made bars the step, which is taken again'
 })
 
 test('a duplicate leaves an asynchronous unique index invalid, and no index where the statement waits', async () => {
-  const database = await filled(2_000)
+  const database = await filled(10_001, 10_002)
   const [result] = await database.run('create unique index async u on t (v)')
   const jobs = jobsOn(database)
   await expect(jobs.start(String(result?.job?.id))).rejects.toMatchObject({ code: '23505' })

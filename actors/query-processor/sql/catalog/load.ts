@@ -92,11 +92,6 @@ export function catalogVersion(marker: Uint8Array): string {
   return Buffer.from(marker.buffer, marker.byteOffset, marker.byteLength).toString('hex')
 }
 
-/** For one look at the catalog without a cache. */
-export function loadCatalog(reader: CatalogReader): MaybePromise<Catalog> {
-  return new CatalogCache().load(reader)
-}
-
 function oidOf(key: Key): Oid {
   return Buffer.from(key, 'latin1').readUInt32BE(4)
 }

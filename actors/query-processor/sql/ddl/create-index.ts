@@ -24,7 +24,7 @@ import type { IndexElem, IndexStmt } from './parse-tree.ts'
 import { doRowWork, hasRows } from './row-work.ts'
 
 /** A table of up to so many rows gets its index inside the transaction; a larger one by a background job. */
-const rowsInPlaceMax = 1_000
+const rowsInPlaceMax = { alone: 10_000, async: 1_000, inBlock: 100_000 } as const
 
 /** CREATE [UNIQUE] INDEX [ASYNC]. */
 export async function createIndex(work: DdlWork, statement: IndexStmt): Promise<string> {
@@ -130,7 +130,8 @@ function checkOperatorClass(work: DdlWork, column: Column, names: readonly strin
 async function build(work: DdlWork, table: Table, index: Index): Promise<void> {
   const { context } = work
   const isOwn = !work.isCommitted(table.oid)
-  const isSmall = isOwn || !(await hasRows(work, table, rowsInPlaceMax))
+  const form = context.isAsync ? 'async' : context.inTransactionBlock ? 'inBlock' : 'alone'
+  const isSmall = isOwn || !(await hasRows(work, table, rowsInPlaceMax[form]))
   if (isSmall) {
     const target: Table = { ...table, indexes: [...table.indexes, index] }
     const order = { computed: new Map(), counted: new Map(), rewrite: false, notNull: [], checks: [] }

@@ -167,7 +167,10 @@ function collationOf(work: DdlWork, type: Oid, clause: NonNullable<ColumnDef['co
   const names = clause.collname.map(text)
   const name = names[names.length - 1] ?? ''
   const row = staticRows('pg_collation').find((one) => one.collname === name)
-  if (row === undefined) throw work.refuse(`collation "${names.join('.')}"`, clause.location)
+  if (row === undefined) {
+    const message = `collation "${names.join('.')}" for encoding "UTF8" does not exist`
+    throw work.error('42704', message, clause.location)
+  }
   const { collation, displayName } = builtinType(type)
   if (collation === 0) throw work.error('42804', `collations are not supported by type ${displayName}`, clause.location)
   return row.oid === collation ? undefined : (row.oid as Oid)
@@ -179,6 +182,7 @@ class ColumnConstraints {
   identity: Column['identity']
   private nullSaid: boolean
   private hasDefault: boolean
+  private readonly isSerial: boolean
   private readonly work: DdlWork
   private readonly tableName: string
   private readonly name: string
@@ -198,6 +202,7 @@ class ColumnConstraints {
     this.notNull = start.notNull
     this.nullSaid = start.nullSaid
     this.hasDefault = start.hasDefault
+    this.isSerial = start.hasDefault
   }
 
   add(constraint: Constraint, parts: TableParts): void {
@@ -250,11 +255,16 @@ class ColumnConstraints {
   }
 
   private contradiction(constraint: Constraint): SqlError {
-    return this.work.error('42601', `conflicting NULL/NOT NULL declarations for ${this.of()}`, constraint.location)
+    return this.work.error('42601', `conflicting NULL/NOT NULL declarations for ${this.of()}`, this.place(constraint))
   }
 
   private twice(what: string, constraint: Constraint): SqlError {
-    return this.work.error('42601', `multiple ${what} specified for ${this.of()}`, constraint.location)
+    return this.work.error('42601', `multiple ${what} specified for ${this.of()}`, this.place(constraint))
+  }
+
+  /** What contradicts serial contradicts something that stands nowhere. */
+  private place(constraint: Constraint): number | undefined {
+    return this.isSerial ? -1 : constraint.location
   }
 
   private both(what: string, constraint: Constraint): SqlError {

@@ -2,7 +2,7 @@ import { SqlError } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
 import { identifierBytesMax } from '../../../../protocol/limits.ts'
 import type { RangeVar } from '../bind/parse-tree.ts'
-import type { Catalog, Index, Relation, Schema, SequenceRelation, Table, View } from '../catalog/schema.ts'
+import type { Catalog, Index, Relation, Schema, Table } from '../catalog/schema.ts'
 import { isSystemSchema } from '../catalog/system/schemas.ts'
 import type { DdlWork } from './context.ts'
 
@@ -73,20 +73,9 @@ export function missingRelation(work: DdlWork, name: RangeVar): SqlError {
     : undefinedRelation(name)
 }
 
-/** The user's table of that name; 42P01 and 42809 as PostgreSQL says them for ALTER TABLE and its kin. */
-export function userTable(work: DdlWork, name: RangeVar): Table {
-  const found = findNamed(work, name)
-  if (found === undefined) throw missingRelation(work, name).with(name.schemaname === undefined ? {} : {})
-  if (isIndex(found) || found.kind !== 'table') throw new SqlError('42809', `"${name.relname}" is not a table`)
-  if (found.system) throw systemCatalog(found.name)
-  return found
-}
-
 export function systemCatalog(name: string): SqlError {
   return new SqlError('42501', `permission denied: "${name}" is a system catalog`)
 }
-
-export const tableByOid = (catalog: Catalog, oid: Oid): Table => catalog.relationByOid(oid) as Table
 
 export function kindOf(named: Relation | Index): 'table' | 'view' | 'sequence' | 'index' {
   return isIndex(named) ? 'index' : named.kind
@@ -160,5 +149,3 @@ export function constraintNames(table: Table): Set<string> {
   for (const index of table.indexes) if (index.constraintOid !== undefined) names.add(index.name)
   return names
 }
-
-export type { Relation, SequenceRelation, View }

@@ -171,12 +171,12 @@ function renameConstraint(work: DdlWork, statement: RenameStmt): void {
   if (index === undefined && check === undefined) {
     throw new SqlError('42704', `constraint "${subname}" for table "${table.name}" does not exist`)
   }
+  if (index !== undefined && nameIsTaken(work.draft, table.schemaOid, newname)) throw relationExists(newname)
   if (constraintNames(table).has(newname)) throw constraintExists(newname, table.name)
   if (index === undefined) {
     work.draft.put({ ...table, checks: table.checks.map((one) => (one === check ? { ...one, name: newname } : one)) })
     return
   }
-  if (nameIsTaken(work.draft, table.schemaOid, newname)) throw relationExists(newname)
   renameIndex(work, index, newname)
 }
 

@@ -20,14 +20,6 @@ export const regtypeOid = 2206
 export const regnamespaceOid = 4089
 export const regroleOid = 4096
 
-export const isNamedIdentifier = (type: Oid): boolean =>
-  type === regclassOid ||
-  type === regtypeOid ||
-  type === regprocOid ||
-  type === regprocedureOid ||
-  type === regnamespaceOid ||
-  type === regroleOid
-
 /** The output function: a name where the object is there, else its number. */
 export function identifierText(context: FunctionContext, type: Oid, oid: Oid): string {
   if (oid === 0) return '-'

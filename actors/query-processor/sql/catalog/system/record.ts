@@ -1,8 +1,7 @@
 import type { Oid } from '../../../../../protocol/ids.ts'
 import { SqlArray, type Value } from '../../../../../protocol/values/value.ts'
 import type { FunctionContext } from '../../functions/registry.ts'
-import type { Catalog, Column, Relation, Table } from '../schema.ts'
-import { isSystemSchema } from './schemas.ts'
+import type { Catalog, Column, Table } from '../schema.ts'
 
 /** A row of a system relation by column name; what is left out is NULL. */
 export interface Row {
@@ -20,8 +19,6 @@ export function* tuples(table: Table, rows: Iterable<Row>): Iterable<readonly Va
 /** int2vector and oidvector count from 0. */
 export const vector = (numbers: readonly number[]): SqlArray => new SqlArray(numbers, 0)
 export const array = (elements: readonly Value[]): SqlArray => new SqlArray(elements)
-
-export const isSystem = (relation: Relation): boolean => isSystemSchema(relation.schemaOid)
 
 export const liveColumns = (relation: { readonly columns: readonly Column[] }): readonly Column[] =>
   relation.columns.filter((column) => !column.dropped)
