@@ -1,6 +1,7 @@
 /** The command line: reads what is asked, starts the database or the journal's reader, and says in one line what went wrong. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { DirectoryRefused } from '../bus/data-directory.ts'
 import { type Cluster, StartError, startCluster } from './cluster.ts'
 import { type Config, ConfigError, helpText, readCommand } from './config.ts'
 import { dumpJournal, verifyJournal } from './journal-reader.ts'
@@ -22,7 +23,7 @@ export async function main(): Promise<void> {
         await run(command.config)
     }
   } catch (error) {
-    if (!(error instanceof ConfigError || error instanceof StartError)) throw error
+    if (!(error instanceof ConfigError || error instanceof StartError || error instanceof DirectoryRefused)) throw error
     process.stderr.write(`taudb: ${error.message}\n`)
     process.exitCode = 1
   }
