@@ -265,6 +265,8 @@ export class Block {
     this.modes = modes
     this.transaction.writeSet.rollBackTo(writes)
     this.needs.settings.backTo(settings)
+    // DDL behind the savepoint never happened: the next statement reads the catalog anew.
+    this.catalog = undefined
     this.state = 'block'
   }
 
