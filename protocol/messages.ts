@@ -55,7 +55,8 @@ export interface RecordHead {
 export type JournalRecord = RecordHead &
   (
     | { readonly kind: 'epoch'; readonly ranges: readonly KeyRange[] }
-    | { readonly kind: 'commit'; readonly transactions: readonly CommittedTransaction[] }
+    /** `isStaged`: whoever followed this owner's staging has the one transaction's writes already. */
+    | { readonly kind: 'commit'; readonly transactions: readonly CommittedTransaction[]; readonly isStaged?: true }
     | { readonly kind: 'heartbeat'; readonly released: boolean }
     | { readonly kind: 'seal'; readonly range: KeyRange; readonly to: Partition }
     | { readonly kind: 'open'; readonly range: KeyRange; readonly from: Partition; readonly floor: Tau }
@@ -167,6 +168,18 @@ export interface PostImages {
   /** Highest tau closed by this record: the version horizon may follow it. */
   readonly writes: readonly Write[]
   readonly traceparents: readonly string[]
+  /** The writes are those staged before, all of them. */
+  readonly isStaged?: true
+}
+
+/**
+ * Writes of a large transaction before its record (rule 19): storage puts them where they will be read, out of everybody's sight until the
+ * record comes. 'unstage': it never will, everything staged goes. One transaction is staged at a time in a journal.
+ */
+export interface Staging {
+  readonly kind: 'stage' | 'unstage'
+  readonly partition: Partition
+  readonly writes: readonly Write[]
 }
 
 /* ---------------------------------------------------------------- who says what to whom */

@@ -15,17 +15,23 @@ import { type Tau, tau } from './time.ts'
  *               | not in a part: map version | tau | horizon | parts before it | rest of the body
  *
  * Numbers are varints. `parts` counts the parts right before that belong to it: what stands before those was never finished and is void.
+ *
+ * A large transaction goes another way, so that nobody waits for it: its writes and checks are staged in messages that other records may
+ * stand between, and its record, which alone is the commit point, is one small message that names the stage.
+ *
+ *     stage  = head as above | sequence of the stage's first message | index (0, 1 ...) | 1: the last write goes on in the next, else 0 | writes
+ *     staged = head of a record as above with 0 parts | stage | messages | their chained hash | transaction head
  */
 const format = 1
-const kinds = ['part', 'epoch', 'commit', 'heartbeat', 'seal', 'open'] as const
+const kinds = ['part', 'epoch', 'commit', 'heartbeat', 'seal', 'open', 'stage', 'staged'] as const
 type Kind = (typeof kinds)[number]
 const modes: readonly Mode[] = ['X', 'N', 'S', 'R', 'E']
 const operations: readonly WriteOperation[] = ['create', 'update', 'delete']
 /** Room for everything but the body in a message. */
 const headBytesMax = 128
 const payloadBytesMax = journalMessageBytesMax - headBytesMax
-/** A slice of a large transaction ends here even when fewer writes are in it. */
-const sliceBytesMax = 1_048_576
+/** A slice of a large transaction ends here even when fewer writes are in it. Small messages let other records in between. */
+const sliceBytesMax = 262_144
 
 const hashBytes = 16
 
@@ -117,6 +123,55 @@ function messageHead(kind: Kind, writer: Writer, prevHash: string): void {
   scratch.lengthLatin1(prevHash)
 }
 
+/** The end of a stage: what its record names. */
+export interface StageEnd {
+  /** Sequence of its first message. */
+  readonly stage: number
+  readonly messages: number
+  /** `chainedHash` over the hashes of its messages. */
+  readonly hash: string
+}
+
+export const chainedHash = (before: string, hash: string): string => messageHash(Buffer.from(before + hash, 'latin1'))
+
+export interface StageMessage {
+  readonly stage: number
+  readonly index: number
+  /** The write at its end goes on in the next message. */
+  readonly goesOn: boolean
+  readonly payload: Buffer
+}
+
+export function encodeStage(writer: Writer, prevHash: string, { stage, index, goesOn, payload }: StageMessage): Buffer {
+  scratch.reset()
+  messageHead('stage', writer, prevHash)
+  scratch.varint(stage)
+  scratch.varint(index)
+  scratch.u8(goesOn ? 1 : 0)
+  scratch.bytes(payload)
+  return scratch.take()
+}
+
+/** The record of a staged transaction, whose writes and checks lie in the stage. */
+export function encodeStaged(
+  head: Omit<RecordHead, 'prevHash'>,
+  prevHash: string,
+  { stage, messages, hash }: StageEnd,
+  transaction: CommittedTransaction,
+): Buffer {
+  scratch.reset()
+  messageHead('staged', head, prevHash)
+  scratch.varint(head.mapVersion)
+  scratch.varint(head.tau)
+  scratch.varint(head.horizon)
+  scratch.varint(0)
+  scratch.varint(stage)
+  scratch.varint(messages)
+  scratch.lengthLatin1(hash)
+  writeTransactionHead(scratch, transaction)
+  return scratch.take()
+}
+
 /** What an owner states: epoch, heartbeat, seal, open. Commit bodies come from `encodeTransaction`. */
 export type Statement =
   | { readonly kind: 'epoch'; readonly ranges: readonly KeyRange[] }
@@ -148,63 +203,48 @@ export function encodeStatement(statement: Statement): Buffer {
   return bodyWriter.take()
 }
 
-/** Encodes one transaction a slice at a time: call `step` until it answers true, then `pieces` are whole. */
-export class TransactionEncoder {
-  readonly pieces: Buffer[] = []
-  bytes = 0
+/** Encodes a large transaction's writes and checks a slice at a time. */
+export class StageEncoder {
+  /** Writes and checks encoded so far. */
+  next = 0
   private readonly transaction: CommittedTransaction
-  private next = 0
 
   constructor(transaction: CommittedTransaction) {
     this.transaction = transaction
   }
 
-  /** Encodes up to `writesMax` more writes or checks. */
-  step(writesMax: number): boolean {
+  get isDone(): boolean {
+    return this.next === this.transaction.writes.length + this.transaction.checks.length
+  }
+
+  /** Up to `itemsMax` more, as the payloads of messages: several only where one write is larger than a message. */
+  *slice(itemsMax: number): Iterable<Pick<StageMessage, 'goesOn' | 'payload'>> {
     const { writes, checks } = this.transaction
     bodyWriter.reset()
-    if (this.next === 0) writeTransactionHead(bodyWriter, this.transaction)
-    const end = Math.min(writes.length + checks.length, this.next + writesMax)
+    const end = Math.min(writes.length + checks.length, this.next + itemsMax)
     for (; this.next < end && bodyWriter.length < sliceBytesMax; this.next++) {
       const i = this.next
       if (i < writes.length) writeWrite(bodyWriter, writes[i] as Write)
       else writeCheck(bodyWriter, checks[i - writes.length] as Check)
     }
     const piece = bodyWriter.take()
-    this.pieces.push(piece)
-    this.bytes += piece.length
-    return this.next === writes.length + checks.length
+    for (let from = 0; from < piece.length; from += payloadBytesMax) {
+      const to = Math.min(piece.length, from + payloadBytesMax)
+      yield { payload: piece.subarray(from, to), goesOn: to < piece.length }
+    }
   }
 }
 
-/** The whole body of a commit record. Transactions encoded before (`encoded`) are taken as they are. */
-export function encodeCommit(
-  transactions: readonly { readonly transaction: CommittedTransaction; readonly encoded?: Body | undefined }[],
-): Body {
-  const pieces: Buffer[] = []
-  let bytes = 0
+/** The whole body of a commit record. */
+export function encodeCommit(transactions: readonly { readonly transaction: CommittedTransaction }[]): Body {
   bodyWriter.reset()
   bodyWriter.varint(transactions.length)
-  const flush = (): void => {
-    if (bodyWriter.length === 0) return
-    const piece = bodyWriter.take()
-    pieces.push(piece)
-    bytes += piece.length
-    bodyWriter.reset()
+  for (const { transaction } of transactions) {
+    writeTransactionHead(bodyWriter, transaction)
+    for (const write of transaction.writes) writeWrite(bodyWriter, write)
+    for (const check of transaction.checks) writeCheck(bodyWriter, check)
   }
-  for (const { transaction, encoded } of transactions) {
-    if (encoded === undefined) {
-      writeTransactionHead(bodyWriter, transaction)
-      for (const write of transaction.writes) writeWrite(bodyWriter, write)
-      for (const check of transaction.checks) writeCheck(bodyWriter, check)
-    } else {
-      flush()
-      pieces.push(...encoded.pieces)
-      bytes += encoded.bytes
-    }
-  }
-  flush()
-  return { pieces, bytes }
+  return bodyOf(bodyWriter.take())
 }
 
 function writeTransactionHead(writer: ByteWriter, { id, tauStart, traceparent, writes, checks }: CommittedTransaction): void {
@@ -244,12 +284,18 @@ function writeRange(writer: ByteWriter, range: KeyRange): void {
 /** A message taken apart; the body of a record is decoded on demand by `decodeRecord`. */
 export type Message =
   | (Writer & { readonly kind: 'part'; readonly prevHash: string; readonly payload: Buffer })
+  | (Writer & StageMessage & { readonly kind: 'stage'; readonly prevHash: string })
   | (Omit<RecordHead, 'prevHash'> & {
       readonly kind: JournalRecord['kind']
       readonly prevHash: string
       readonly parts: number
+      /** Its one transaction's writes and checks are staged. */
+      readonly staged?: StageEnd
       readonly payload: Buffer
     })
+
+/** The message that ends a record. */
+export type LastMessage = Exclude<Message, { kind: 'part' | 'stage' }>
 
 /** Throws RangeError or AssertionFailed for bytes that are no message of this format. */
 export function decodeMessage(bytes: Uint8Array): Message {
@@ -264,23 +310,24 @@ export function decodeMessage(bytes: Uint8Array): Message {
     prevHash: reader.lengthLatin1(),
   }
   if (kind === 'part') return { ...head, kind, payload: reader.bytes(reader.remaining) }
-  return {
+  if (kind === 'stage') {
+    const [stage, index, goesOn] = [reader.varint(), reader.varint(), reader.u8() === 1]
+    return { ...head, kind, stage, index, goesOn, payload: reader.bytes(reader.remaining) }
+  }
+  const last = {
     ...head,
-    kind,
     mapVersion: mapVersion(reader.varint()),
     tau: tau(reader.varint()),
     horizon: tau(reader.varint()),
     parts: reader.varint(),
-    payload: reader.bytes(reader.remaining),
   }
+  if (kind !== 'staged') return { ...last, kind, payload: reader.bytes(reader.remaining) }
+  const staged = { stage: reader.varint(), messages: reader.varint(), hash: reader.lengthLatin1() }
+  return { ...last, kind: 'commit', staged, payload: reader.bytes(reader.remaining) }
 }
 
 /** The record that ends with `last`, its `parts` before it. `prevHash` of the result is that of its first message. */
-export function decodeRecord(
-  last: Exclude<Message, { kind: 'part' }>,
-  parts: readonly Buffer[],
-  prevHash: string,
-): JournalRecord {
+export function decodeRecord(last: LastMessage, parts: readonly Buffer[], prevHash: string): JournalRecord {
   const head: RecordHead = {
     partition: last.partition,
     epoch: last.epoch,
@@ -290,10 +337,38 @@ export function decodeRecord(
     horizon: last.horizon,
     prevHash,
   }
+  assert(last.staged === undefined, 'a staged record is decoded with its stage')
   const reader = new ByteReader(parts.length === 0 ? last.payload : Buffer.concat([...parts, last.payload]))
   const record = readBody(last.kind, head, reader)
   assert(reader.remaining === 0, 'a record ends where its message does')
   return record
+}
+
+/** The id of a staged transaction: the record itself says it, whatever became of the stage. */
+export function stagedId(last: LastMessage): CommittedTransaction['id'] {
+  return readTransactionHead(new ByteReader(last.payload)).id
+}
+
+/** The record that ends with `last`, its stage's messages in order. */
+export function decodeStaged(last: LastMessage, stage: readonly Pick<StageMessage, 'goesOn' | 'payload'>[]): JournalRecord {
+  const { partition, epoch, owner, mapVersion, tau, horizon, prevHash, payload } = last
+  const { writeCount, checkCount, ...transaction } = readTransactionHead(new ByteReader(payload))
+  const writes: Write[] = []
+  const checks: Check[] = []
+  let fragments: Buffer[] = []
+  for (const { goesOn, payload: bytes } of stage) {
+    fragments.push(bytes)
+    if (goesOn) continue
+    const reader = new ByteReader(fragments.length === 1 ? bytes : Buffer.concat(fragments))
+    fragments = []
+    while (reader.remaining > 0) {
+      if (writes.length < writeCount) writes.push(readWrite(reader))
+      else checks.push(readCheck(reader))
+    }
+  }
+  assert(writes.length === writeCount && checks.length === checkCount, 'a stage holds what its record counts')
+  const transactions = [{ ...transaction, writes, checks }]
+  return { partition, epoch, owner, mapVersion, tau, horizon, prevHash, kind: 'commit', transactions }
 }
 
 function readBody(kind: JournalRecord['kind'], head: RecordHead, reader: ByteReader): JournalRecord {
@@ -312,6 +387,17 @@ function readBody(kind: JournalRecord['kind'], head: RecordHead, reader: ByteRea
 }
 
 function readTransaction(reader: ByteReader): CommittedTransaction {
+  const { writeCount, checkCount, ...head } = readTransactionHead(reader)
+  return {
+    ...head,
+    writes: many(writeCount, () => readWrite(reader)),
+    checks: many(checkCount, () => readCheck(reader)),
+  }
+}
+
+function readTransactionHead(
+  reader: ByteReader,
+): Omit<CommittedTransaction, 'writes' | 'checks'> & { readonly writeCount: number; readonly checkCount: number } {
   const id = {
     leader: partition(reader.varint()),
     epoch: epoch(reader.varint()),
@@ -320,15 +406,7 @@ function readTransaction(reader: ByteReader): CommittedTransaction {
   }
   const tauStart = tau(reader.varint())
   const traceparent = reader.lengthLatin1()
-  const writeCount = reader.varint()
-  const checkCount = reader.varint()
-  return {
-    id,
-    tauStart,
-    traceparent,
-    writes: many(writeCount, () => readWrite(reader)),
-    checks: many(checkCount, () => readCheck(reader)),
-  }
+  return { id, tauStart, traceparent, writeCount: reader.varint(), checkCount: reader.varint() }
 }
 
 function readWrite(reader: ByteReader): Write {

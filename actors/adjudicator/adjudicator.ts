@@ -19,13 +19,12 @@ import type {
   OutcomeRequest,
   Verdict,
 } from '../../protocol/messages.ts'
-import type { Body } from '../../protocol/record.ts'
 import { subjects } from '../../protocol/subjects.ts'
 import { type Tau, tau } from '../../protocol/time.ts'
 import { type Answering, answering, Fenced, type HighestClock, Lifecycle } from '../actor.ts'
 import type { RangeMap, Topology } from '../topology.ts'
 import { adjudicate, enterAll, type Judgement, type Jurisdiction } from './adjudicate.ts'
-import { adjudicateLong, sliceKeysMax } from './adjudicate-long.ts'
+import { adjudicateLong, longBytesMin, longKeysMin } from './adjudicate-long.ts'
 import { ConflictWindow, Stamp } from './conflict-window.ts'
 import { Decisions } from './decisions.ts'
 import type { Claim, Claims } from './records.ts'
@@ -34,7 +33,7 @@ const windowEntriesMax = 1_000_000
 /** Accepted and not yet in the journal; beyond that clients are told to come back. */
 const waitingMax = 100_000
 /** A request that was never seen may still be under way: its id stays barred as long as its `until` can last. */
-const barredMicros = 60_000_000
+const barredMicros = 600_000_000
 
 interface Term extends Claim {
   readonly window: ConflictWindow
@@ -176,25 +175,23 @@ export class Adjudicator {
     if (request.id.epoch !== term.epoch) return this.foreignEpoch(term, request)
     const refusal = this.refusal(term)
     if (refusal !== undefined) return decisions.keep(request.id, request.until, refusal)
-    if (request.writes.length + request.checks.length > sliceKeysMax) {
-      return decisions.keep(request.id, request.until, this.decideLong(term, request))
-    }
+    if (isLong(request)) return decisions.keepLong(request.id, request.until, this.decideLong(term, request))
     const judgement = adjudicate(window, this.jurisdiction(term), request)
     if (judgement.kind !== 'accept') return decisions.keep(request.id, request.until, this.refused(term, judgement))
     const stamp = new Stamp()
     enterAll(window, stamp, request)
-    return decisions.keep(request.id, request.until, this.join(term, request, stamp, undefined))
+    return decisions.keep(request.id, request.until, this.join(term, request, stamp, false))
   }
 
   /** Into the record being built; answered when that is acknowledged. */
-  private join(term: Term, request: CommitRequest, stamp: Stamp, encoded: Body | undefined): Promise<Verdict> {
+  private join(term: Term, request: CommitRequest, stamp: Stamp, isStaged: boolean): Promise<Verdict> {
     term.window.join(stamp)
     return new Promise((resolve, reject) => {
       term.records.join({
         transaction: request,
         until: request.until,
-        bytes: encoded?.bytes ?? bytesOf(request),
-        encoded,
+        bytes: isStaged ? 0 : bytesOf(request),
+        isStaged,
         fixed: (tau) => stamp.fix(tau),
         settled: (fate) => {
           switch (fate.kind) {
@@ -223,11 +220,15 @@ export class Adjudicator {
       await earlier
       if (this.term !== term) throw new BusError('closed', `adjudicator ${this.partition}`)
       const stamp = new Stamp()
-      const { judgement, encoded } = await adjudicateLong(this.world, term.window, () => this.jurisdiction(term), request, stamp)
-      if (this.term !== term) throw new BusError('closed', `adjudicator ${this.partition}`)
-      if (judgement.kind === 'accept') return this.join(term, request, stamp, encoded)
-      term.window.withdraw(stamp)
-      return await this.refused(term, judgement)
+      const judgement = await adjudicateLong(this.world, term.window, () => this.jurisdiction(term), request, stamp, term.records)
+      if (this.term !== term || judgement === 'lost') throw new BusError('closed', `adjudicator ${this.partition}`)
+      let verdict: Verdict
+      if (judgement === 'full' || judgement.kind !== 'accept') {
+        term.window.withdraw(stamp)
+        verdict = judgement === 'full' ? diskFull : await this.refused(term, judgement)
+      } else verdict = await this.join(term, request, stamp, true)
+      if (verdict.kind !== 'commit') await term.records.unstage()
+      return verdict
     } finally {
       done()
     }
@@ -294,6 +295,13 @@ const diskFull: Verdict = {
   kind: 'refused',
   code: '53100',
   message: 'could not write to the journal: No space left on device',
+}
+
+function isLong({ writes, checks }: CommitRequest): boolean {
+  if (writes.length + checks.length > longKeysMin) return true
+  let bytes = 0
+  for (const { postImage } of writes) if (postImage !== undefined) bytes += postImage.length
+  return bytes > longBytesMin
 }
 
 /** Roughly what the transaction takes in its record. */

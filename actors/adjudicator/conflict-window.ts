@@ -2,12 +2,15 @@ import { assert } from '../../protocol/assert.ts'
 import { contains, type Key, type KeyRange, storageIdOf } from '../../protocol/key.ts'
 import type { Mode } from '../../protocol/messages.ts'
 import { type Tau, tauMax } from '../../protocol/time.ts'
+import { barredFrom, KeyMarks, strengthOf } from './key-marks.ts'
 
 /** Above every tauStart: the entry's record has not been sent yet. */
 const undecided = Number.POSITIVE_INFINITY
 const divisions = 64
 /** What one call may forget: dropping a large transaction is spread over many calls. */
 const forgottenMax = 4_000
+/** Keys of all large transactions together: 16 to 32 bytes each. */
+const largeKeysMax = 16_000_000
 
 /**
  * One transaction's mark in the window. All its entries share it, so that fixing the record's tau is one assignment however many keys
@@ -18,6 +21,8 @@ export class Stamp {
   /** In a record or waiting for one: later stamps get a tau at or above this one's. A long transaction enters keys before it joins. */
   hasJoined = false
   readonly entries: Entry[] = []
+  /** The keys of a large transaction instead of entries. */
+  marks: KeyMarks | undefined
   private waiting: ((tau: Tau) => void)[] | undefined
 
   get isFixed(): boolean {
@@ -69,6 +74,9 @@ export class ConflictWindow {
   private forgotten = 0
   /** The long transaction that enters keys before it joins. There is one at a time, so that no later stamp hides behind it. */
   private early: Stamp | undefined
+  /** Stamps with marks of their own, in tau order. */
+  private large: Stamp[] = []
+  private largeKeys = 0
   /** Last write below each storage id: most range checks end here. */
   private readonly lastWrites = new Map<number, Stamp>()
 
@@ -83,8 +91,9 @@ export class ConflictWindow {
 
   /** Rule 4: the entry that bars `mode` on `key` for a transaction that began at tauStart. Own entries never bar. */
   barring(key: Key, mode: Mode, tauStart: Tau, own?: Stamp): Stamp | undefined {
+    const large = this.large.length === 0 ? undefined : this.barringLarge(key, mode, tauStart, own)
     const entry = this.division(key).get(key)
-    if (entry === undefined) return undefined
+    if (entry === undefined) return large
     let stamp: Stamp | undefined
     switch (mode) {
       case 'X':
@@ -100,7 +109,19 @@ export class ConflictWindow {
       case 'E':
         return undefined
     }
-    return stamp !== undefined && stamp !== own && stamp.tau > tauStart ? stamp : undefined
+    if (stamp === undefined || stamp === own || stamp.tau <= tauStart) return large
+    return large !== undefined && large.tau > stamp.tau ? large : stamp
+  }
+
+  private barringLarge(key: Key, mode: Mode, tauStart: Tau, own: Stamp | undefined): Stamp | undefined {
+    const from = barredFrom(mode)
+    if (from === undefined) return undefined
+    for (let i = this.large.length - 1; i >= 0; i--) {
+      const stamp = this.large[i] as Stamp
+      if (stamp.tau <= tauStart && stamp.hasJoined) return undefined
+      if (stamp !== own && stamp.marks !== undefined && stamp.marks.strength(key) >= from) return stamp
+    }
+    return undefined
   }
 
   /** A write above tauStart anywhere in `range`. */
@@ -111,6 +132,8 @@ export class ConflictWindow {
     }
     const inRange = (stamp: Stamp): { stamp: Stamp; key: Key } | undefined => {
       if (stamp === own) return undefined
+      const key = stamp.marks?.mayHaveWritten(range.start, range.end)
+      if (key !== undefined) return { stamp, key }
       for (const entry of stamp.entries) {
         if (entry.write === stamp && contains(range, entry.key)) return { stamp, key: entry.key }
       }
@@ -135,6 +158,10 @@ export class ConflictWindow {
       const id = storageIdOf(key)
       if (replaces(stamp, this.lastWrites.get(id))) this.lastWrites.set(id, stamp)
     }
+    if (stamp.marks !== undefined) {
+      stamp.marks.mark(key, strengthOf(mode))
+      return
+    }
     const division = this.division(key)
     const known = division.get(key)
     if (known === undefined) {
@@ -151,10 +178,13 @@ export class ConflictWindow {
     if (replaces(stamp, known.any)) known.any = stamp
   }
 
-  /** Keys will be entered over several turns, before the stamp joins. */
-  beginEarly(stamp: Stamp): void {
+  /** So many keys will be entered over several turns, before the stamp joins. */
+  beginEarly(stamp: Stamp, keysMax: number): void {
     assert(this.early === undefined, 'one long transaction enters its keys at a time')
     this.early = stamp
+    stamp.marks = new KeyMarks(keysMax)
+    this.large.push(stamp)
+    this.largeKeys += keysMax
   }
 
   /** The transaction's place in the order of commits is settled: it is in the record being built. */
@@ -166,11 +196,12 @@ export class ConflictWindow {
   }
 
   /**
-   * The transaction was refused after it had entered keys. Its marks may have taken the place of earlier ones, so they stay, as high as
-   * any mark made so far: too many refusals, never too few.
+   * The transaction was refused after it had entered keys. Its marks go; what is known of whole tables stays, as high as any mark made so
+   * far: too many refusals, never too few.
    */
   withdraw(stamp: Stamp): void {
     const last = this.joined[this.joined.length - 1]
+    this.dropMarks(stamp)
     this.join(stamp)
     if (last === undefined || this.joined.length - 1 <= this.oldest) stamp.fix(this.floor)
     else last.whenFixed((tau) => stamp.fix(tau))
@@ -183,13 +214,15 @@ export class ConflictWindow {
     while (this.oldest < this.joined.length && budget > 0) {
       const stamp = this.joined[this.oldest] as Stamp
       const isOld = stamp.tau < acknowledged - ageMicrosMax
-      if (stamp.tau > acknowledged || !(isOld || this.forgotten > 0 || this.entryCount > entriesMax)) break
+      const isCrowded = this.entryCount > entriesMax || this.largeKeys > largeKeysMax
+      if (stamp.tau > acknowledged || !(isOld || this.forgotten > 0 || isCrowded)) break
       this.floor = tauMax(this.floor, stamp.tau as Tau)
       const end = Math.min(stamp.entries.length, this.forgotten + budget)
       budget -= end - this.forgotten
       for (; this.forgotten < end; this.forgotten++) this.forget(stamp, stamp.entries[this.forgotten] as Entry)
       if (end < stamp.entries.length) break
       this.forgotten = 0
+      this.dropMarks(stamp)
       this.oldest++
     }
     if (this.oldest > 4_096 && this.oldest * 2 > this.joined.length) {
@@ -199,6 +232,14 @@ export class ConflictWindow {
     if (this.lastWrites.size > 100_000) {
       for (const [id, stamp] of this.lastWrites) if (stamp.tau <= this.floor) this.lastWrites.delete(id)
     }
+  }
+
+  private dropMarks(stamp: Stamp): void {
+    if (stamp.marks === undefined) return
+    stamp.marks = undefined
+    this.large = this.large.filter((one) => one !== stamp)
+    this.largeKeys = 0
+    for (const { marks } of this.large) this.largeKeys += marks?.count ?? 0
   }
 
   private forget(stamp: Stamp, entry: Entry): void {

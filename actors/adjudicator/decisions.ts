@@ -32,9 +32,14 @@ export class Decisions {
     return this.byId.get(nameOf(id))?.verdict
   }
 
-  keep<V extends MaybePromise<Verdict>>(id: TransactionId, until: Tau, verdict: V): V {
+  /** Its `until` lies so far ahead that it must not hold up the others. */
+  keepLong<V extends MaybePromise<Verdict>>(id: TransactionId, until: Tau, verdict: V): V {
+    return this.keep(id, until, verdict, this.barred)
+  }
+
+  keep<V extends MaybePromise<Verdict>>(id: TransactionId, until: Tau, verdict: V, queue = this.decided): V {
     const decision = this.add(id, until, verdict)
-    this.decided.add(decision)
+    queue.add(decision)
     if (verdict instanceof Promise) {
       verdict.then(
         (settled: Verdict) => {

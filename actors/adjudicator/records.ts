@@ -1,8 +1,8 @@
 import type { MaybePromise } from '../../bus/bus.ts'
 import type { Epoch, Sequence, TransactionId } from '../../protocol/ids.ts'
 import type { KeyRange } from '../../protocol/key.ts'
-import type { CommittedTransaction, Outcome } from '../../protocol/messages.ts'
-import type { Body } from '../../protocol/record.ts'
+import type { CommittedTransaction, Outcome, Write } from '../../protocol/messages.ts'
+import type { StageMessage } from '../../protocol/record.ts'
 import type { Tau } from '../../protocol/time.ts'
 
 /** What became of an accepted transaction. */
@@ -16,17 +16,20 @@ interface Accepted {
   readonly transaction: CommittedTransaction
   readonly until: Tau
   readonly bytes: number
-  readonly encoded: Body | undefined
+  readonly isStaged: boolean
   fixed(tau: Tau): void
   settled(fate: Fate): void
 }
 
 /** What an adjudicator needs of its journal, from an accepted claim until it is deposed. `journal/group-commit.ts` is it. */
-interface Records {
+export interface Records {
   readonly acknowledged: { readonly tau: Tau; readonly horizon: Tau; readonly sequence: Sequence }
   readonly leaseFrom: number
   readonly waitingCount: number
   join(accepted: Accepted): void
+  stage(message: Pick<StageMessage, 'goesOn' | 'payload'>, isFirst: boolean): Promise<'staged' | 'full' | 'lost'>
+  preview(writes: readonly Write[]): MaybePromise<void>
+  unstage(): MaybePromise<void>
   demand(above: Tau): void
   closeAt(at: Tau): MaybePromise<Sequence>
   barrier(): Promise<void>

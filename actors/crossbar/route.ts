@@ -5,7 +5,7 @@
  */
 import type { Sequence } from '../../protocol/ids.ts'
 import { contains } from '../../protocol/key.ts'
-import type { JournalRecord, PostImages, Write } from '../../protocol/messages.ts'
+import type { JournalRecord, PostImages, Staging, Write } from '../../protocol/messages.ts'
 import type { RangeMap, ShardPlace } from '../topology.ts'
 
 const nothing: readonly never[] = []
@@ -14,6 +14,9 @@ const nothing: readonly never[] = []
 export function route(record: JournalRecord, at: Sequence, map: RangeMap): readonly (readonly [ShardPlace, PostImages])[] {
   const { writes, traceparents } = contentOf(record)
   const { partition, tau } = record
+  if (record.kind === 'commit' && record.isStaged) {
+    return map.shards.map((place) => [place, { partition, sequence: at, tau, writes: nothing, traceparents, isStaged: true }])
+  }
   return map.shards.map((place) => [
     place,
     {
@@ -23,6 +26,15 @@ export function route(record: JournalRecord, at: Sequence, map: RangeMap): reado
       writes: map.shards.length === 1 ? writes : writes.filter(({ key }) => contains(place.range, key)),
       traceparents,
     },
+  ])
+}
+
+/** Staged writes go where they would go with their record. */
+export function routeStaging(staging: Staging, map: RangeMap): readonly (readonly [ShardPlace, Staging])[] {
+  if (map.shards.length === 1) return map.shards.map((place) => [place, staging])
+  return map.shards.map((place) => [
+    place,
+    { ...staging, writes: staging.writes.filter(({ key }) => contains(place.range, key)) },
   ])
 }
 

@@ -1,10 +1,27 @@
 import { LogCorrupt, type LogEntry } from '../../bus/log.ts'
-import { type Epoch, type MapVersion, type Owner, type Partition, type Sequence, sequence } from '../../protocol/ids.ts'
+import {
+  type Epoch,
+  type MapVersion,
+  type Owner,
+  type Partition,
+  type Sequence,
+  sequence,
+  type TransactionId,
+} from '../../protocol/ids.ts'
 import type { JournalRecord } from '../../protocol/messages.ts'
-import { decodeMessage, decodeRecord, type Message, messageHash } from '../../protocol/record.ts'
+import {
+  chainedHash,
+  decodeMessage,
+  decodeRecord,
+  decodeStaged,
+  type LastMessage,
+  type Message,
+  messageHash,
+  type StageEnd,
+  type StageMessage,
+  stagedId,
+} from '../../protocol/record.ts'
 import type { Tau } from '../../protocol/time.ts'
-
-type Last = Exclude<Message, { kind: 'part' }>
 
 /** What a journal says at its end: at a record boundary, except `sequence` and `hash`, which are the last message's. */
 export interface JournalEnd {
@@ -28,8 +45,21 @@ export interface ReadRecord {
   readonly sequence: Sequence
   readonly kind: JournalRecord['kind']
   readonly tau: Tau
-  /** Undefined where its first parts have been trimmed away. */
+  /** The first message that it is made of: as long as the record is needed, that one is. */
+  readonly from: Sequence
+  /** Undefined where its first parts have been trimmed away, or nobody kept them. */
   decode(): JournalRecord | undefined
+  /** Of its transactions. A staged one tells its own whatever became of the stage. */
+  ids(): readonly TransactionId[]
+}
+
+/** Messages of a large transaction whose record has not come yet. At most one stage is open: the next one, or another owner, voids it. */
+interface OpenStage {
+  readonly stage: number
+  messages: number
+  hash: string
+  /** Undefined: its writer has them anyway. */
+  kept: Pick<StageMessage, 'goesOn' | 'payload'>[] | undefined
 }
 
 /**
@@ -44,21 +74,44 @@ export class Chain {
   private partHashes: string[] = []
   /** The log begins within a record whose head is gone. */
   private headless = false
+  /** Sequence of the first entry read. */
+  private begin = 1
+  private stage: OpenStage | undefined
   private nextSequence: number | undefined
   private lastHash = ''
 
-  constructor(partition: Partition) {
+  private readonly keepsStages: boolean
+
+  /** `keepsStages`: staged records can be decoded, at the price of holding what is staged. */
+  constructor(partition: Partition, keepsStages = true) {
     this.partition = partition
+    this.keepsStages = keepsStages
   }
 
-  /** The record that ends with this entry, or undefined when the entry is a part of one. `hash` spares hashing known bytes. */
-  accept(entry: LogEntry, hash = messageHash(entry.bytes)): ReadRecord | undefined {
+  /** What is staged and not yet named by a record. */
+  get openStage(): StageEnd | undefined {
+    return this.stage
+  }
+
+  /** Its owner will never name it. */
+  forgetStage(): void {
+    this.stage = undefined
+  }
+
+  /**
+   * The record that ends with this entry, or undefined when the entry is a part of one. `ownHash`: this process wrote the entry and knows
+   * its hash and content.
+   */
+  accept(entry: LogEntry, ownHash?: string): ReadRecord | undefined {
+    const hash = ownHash ?? messageHash(entry.bytes)
     const message = this.read(entry)
     const isFirst = this.nextSequence === undefined
     if (!isFirst && entry.sequence !== this.nextSequence)
       this.damaged(entry, `follows ${(this.nextSequence ?? 0) - 1} with a gap`)
-    if (isFirst) this.headless = entry.sequence > 1
-    else if (message.prevHash !== this.lastHash) this.damaged(entry, 'does not continue the hash chain')
+    if (isFirst) {
+      this.headless = entry.sequence > 1
+      this.begin = entry.sequence
+    } else if (message.prevHash !== this.lastHash) this.damaged(entry, 'does not continue the hash chain')
     if (entry.sequence === 1 && message.prevHash !== '') this.damaged(entry, 'is the first and names a predecessor')
     if (message.partition !== this.partition) this.damaged(entry, `belongs to partition ${message.partition}`)
     const isClaim = message.kind === 'epoch' && message.epoch !== this.end?.epoch
@@ -69,6 +122,12 @@ export class Chain {
     }
     this.nextSequence = entry.sequence + 1
     this.lastHash = hash
+    if (isClaim) this.stage = undefined
+    if (message.kind === 'stage') {
+      this.addToStage(entry, message, hash, this.keepsStages && ownHash === undefined)
+      if (this.end !== undefined) this.end = { ...this.end, sequence: entry.sequence, hash }
+      return undefined
+    }
     if (message.kind === 'part') {
       this.parts.push(message.payload)
       this.partHashes.push(message.prevHash)
@@ -78,7 +137,32 @@ export class Chain {
     return this.close(entry, message, hash)
   }
 
-  private close(entry: LogEntry, message: Last, hash: string): ReadRecord {
+  private addToStage(entry: LogEntry, message: Message & { kind: 'stage' }, hash: string, keep: boolean): void {
+    const { stage, index, goesOn, payload } = message
+    if (index === 0) {
+      if (stage !== entry.sequence) this.damaged(entry, `begins stage ${stage}`)
+      this.stage = { stage, messages: 0, hash: '', kept: keep ? [] : undefined }
+    }
+    const open = this.stage
+    // Its beginning has been trimmed away, and whoever needs the record has it.
+    if (open === undefined && stage < this.begin) return
+    if (open?.stage !== stage || open.messages !== index) this.damaged(entry, `message ${index} of stage ${stage} out of order`)
+    open.messages++
+    open.hash = chainedHash(open.hash, hash)
+    open.kept?.push({ goesOn, payload })
+  }
+
+  /** The stage that a record names, closed. Undefined: its beginning has been trimmed away. */
+  private closeStage(entry: LogEntry, { stage, messages, hash }: StageEnd): OpenStage | undefined {
+    const open = this.stage
+    this.stage = undefined
+    if (open === undefined && stage < this.begin) return undefined
+    if (open?.stage !== stage || open.messages !== messages || open.hash !== hash)
+      this.damaged(entry, `names stage ${stage}, which is not here as it was written`)
+    return open
+  }
+
+  private close(entry: LogEntry, message: LastMessage, hash: string): ReadRecord {
     const { end } = this
     if (end !== undefined && message.tau <= end.tau) this.damaged(entry, `tau ${message.tau} after tau ${end.tau}`)
     if (end !== undefined && message.horizon < end.horizon) this.damaged(entry, 'the horizon goes back')
@@ -104,17 +188,32 @@ export class Chain {
       recordAt: entry.sequence,
       rangesAt: statesRanges ? entry.sequence : (end?.rangesAt ?? sequence(0)),
     }
+    const ending = { sequence: entry.sequence, kind: message.kind, tau: message.tau }
+    if (message.staged !== undefined) {
+      const kept = this.closeStage(entry, message.staged)?.kept
+      return {
+        ...ending,
+        from: sequence(message.staged.stage),
+        decode: () => (kept === undefined ? undefined : this.decoded(entry, () => decodeStaged(message, kept))),
+        ids: () => [stagedId(message)],
+      }
+    }
+    const decode = (): JournalRecord | undefined =>
+      parts === undefined ? undefined : this.decoded(entry, () => decodeRecord(message, parts, prevHash))
     return {
-      sequence: entry.sequence,
-      kind: message.kind,
-      tau: message.tau,
-      decode: () => (parts === undefined ? undefined : this.decode(entry, message, parts, prevHash)),
+      ...ending,
+      from: sequence(entry.sequence - message.parts),
+      decode,
+      ids: () => {
+        const record = decode()
+        return record?.kind === 'commit' ? record.transactions.map(({ id }) => id) : []
+      },
     }
   }
 
-  private decode(entry: LogEntry, message: Last, parts: readonly Buffer[], prevHash: string): JournalRecord {
+  private decoded(entry: LogEntry, decode: () => JournalRecord): JournalRecord {
     try {
-      return decodeRecord(message, parts, prevHash)
+      return decode()
     } catch (error) {
       return this.damaged(entry, String(error))
     }

@@ -1,12 +1,13 @@
 import { BusError, type MaybePromise } from '../../bus/bus.ts'
 import type { World } from '../../bus/world.ts'
 import { beginStep, type Traced } from '../../observability/tracing.ts'
+import { assert } from '../../protocol/assert.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import type { Sequence } from '../../protocol/ids.ts'
 import type { KeyRange } from '../../protocol/key.ts'
 import { journalMessageBytesMax } from '../../protocol/limits.ts'
-import type { CommittedTransaction } from '../../protocol/messages.ts'
-import { type Body, bodyOf, encodeCommit, encodeStatement } from '../../protocol/record.ts'
+import type { CommittedTransaction, Write } from '../../protocol/messages.ts'
+import { type Body, bodyOf, encodeCommit, encodeStatement, type StageMessage } from '../../protocol/record.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import type { HighestClock } from '../actor.ts'
 import type { Appended, Ownership, RecordContent } from './journal.ts'
@@ -18,8 +19,8 @@ export interface Joined {
   readonly until: Tau
   /** Its encoded size, roughly. */
   readonly bytes: number
-  /** Large transactions come encoded. */
-  readonly encoded: Body | undefined
+  /** Its writes and checks lie in the stage: its record says only that they count. */
+  readonly isStaged: boolean
   /** The record's tau is fixed: what meets these entries is refused up to it, whatever becomes of the append. */
   fixed(tau: Tau): void
   settled(fate: Fate): void
@@ -32,6 +33,9 @@ type Fate =
   | { readonly kind: 'full' }
   /** Nobody here knows: the owner is deposed or stopped. */
   | { readonly kind: 'lost' }
+
+/** 'lost': nobody here writes any more. */
+export type StageFate = 'staged' | 'full' | 'lost'
 
 /** The last acknowledged record. */
 export interface Acknowledged {
@@ -67,6 +71,9 @@ export class GroupCommit {
   private stopped: unknown
   private sends = 0
   private sentAt: number
+  private staging:
+    | { readonly message: Pick<StageMessage, 'goesOn' | 'payload'>; readonly isFirst: boolean; settle(fate: StageFate): void }
+    | undefined
   private waiting: { readonly after: number; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
   private readonly world: World
   private readonly clock: HighestClock
@@ -99,6 +106,27 @@ export class GroupCommit {
   join(joined: Joined): void {
     this.building.push(joined)
     this.kick()
+  }
+
+  /** Appends one message of the stage between two records. One transaction is staged at a time. */
+  stage(message: Pick<StageMessage, 'goesOn' | 'payload'>, isFirst: boolean): Promise<StageFate> {
+    assert(this.staging === undefined, 'one message is staged at a time')
+    if (this.stopped !== undefined) return Promise.resolve('lost')
+    const staged = new Promise<StageFate>((settle) => {
+      this.staging = { message, isFirst, settle }
+    })
+    this.kick()
+    return staged
+  }
+
+  /** Where staged writes wait for their record. */
+  preview(writes: readonly Write[]): MaybePromise<void> {
+    return this.ownership.preview({ kind: 'stage', writes })
+  }
+
+  /** The staged transaction will not be committed. */
+  unstage(): MaybePromise<void> {
+    if (this.stopped === undefined) return this.ownership.preview({ kind: 'unstage', writes: [] })
   }
 
   /** Transactions waiting for the next record. */
@@ -147,7 +175,10 @@ export class GroupCommit {
 
   /** The last record of this owner: a successor need not wait for the lease (rule 1). Everything that joined goes before it. */
   async farewell(): Promise<void> {
-    while (this.stopped === undefined && (this.isSending || this.isScheduled || this.building.length > 0)) {
+    while (
+      this.stopped === undefined &&
+      (this.isSending || this.isScheduled || this.building.length > 0 || this.staging !== undefined)
+    ) {
       await this.nextAcknowledgement(this.sends)
     }
     this.wanted.farewell = true
@@ -163,6 +194,8 @@ export class GroupCommit {
     for (const joined of [...this.underway, ...this.building]) joined.settled({ kind: 'lost' })
     this.underway = []
     this.building = []
+    this.staging?.settle('lost')
+    this.staging = undefined
     for (const { reject } of this.waiting.splice(0)) reject(error)
   }
 
@@ -193,9 +226,21 @@ export class GroupCommit {
     do {
       await this.sendOne()
       if (this.stopped !== undefined) return
-    } while (this.hasWork())
+      await this.stageOne()
+      if (this.stopped !== undefined) return
+    } while (this.hasWork() || this.staging !== undefined)
     this.isSending = false
     this.wake()
+  }
+
+  /** After every record one message of a large transaction: neither waits for more than one append of the other. */
+  private async stageOne(): Promise<void> {
+    const { staging } = this
+    if (staging === undefined) return
+    const appended = await this.ownership.stage(staging.message, staging.isFirst)
+    if (this.stopped !== undefined) return
+    this.staging = undefined
+    staging.settle(appended === 'full' ? 'full' : 'staged')
   }
 
   private hasWork(): boolean {
@@ -217,12 +262,16 @@ export class GroupCommit {
     this.underway = batch
     for (const joined of batch) joined.fixed(recordTau)
     const spans = traced(batch, recordTau)
-    const outcome = await this.ownership.append(next.content, next.body, { tau: recordTau, horizon })
+    const times = { tau: recordTau, horizon }
+    const outcome =
+      next.body === undefined
+        ? await this.ownership.appendStaged(next.content, times)
+        : await this.ownership.append(next.content, next.body, times)
     if (spans !== undefined) for (const span of spans) span?.end(outcome.kind === 'full' ? 'disk full' : undefined)
     if (this.stopped !== undefined) return
     this.inFlight = undefined
     this.underway = []
-    this.acknowledge(outcome, { tau: recordTau, horizon }, batch)
+    this.acknowledge(outcome, times, batch)
   }
 
   private acknowledge(outcome: Appended, times: { readonly tau: Tau; readonly horizon: Tau }, batch: readonly Joined[]): void {
@@ -248,14 +297,15 @@ export class GroupCommit {
     for (const { resolve } of due) resolve()
   }
 
-  /** As many as one message holds; a larger transaction goes alone, in parts. Those whose time is over are told so. */
+  /** As many as one message holds; a larger transaction goes alone, in parts or staged. Those whose time is over are told so. */
   private takeBatch(recordTau: Tau): Joined[] {
     let bytes = 0
     let count = 0
     for (const joined of this.building) {
-      if (count > 0 && bytes + joined.bytes > journalMessageBytesMax * 0.9) break
+      if (count > 0 && (joined.isStaged || bytes + joined.bytes > journalMessageBytesMax * 0.9)) break
       bytes += joined.bytes
       count++
+      if (joined.isStaged) break
     }
     const taken = count === this.building.length ? this.building : this.building.slice(0, count)
     this.building = count === this.building.length ? [] : this.building.slice(count)
@@ -272,8 +322,16 @@ export class GroupCommit {
     return batch
   }
 
-  private content(batch: readonly Joined[]): { content: RecordContent; body: Body } | undefined {
+  /** No body: it has been staged. */
+  private content(
+    batch: readonly Joined[],
+  ): { content: RecordContent; body: Body } | { content: RecordContent & { kind: 'commit' }; body: undefined } | undefined {
     const { wanted } = this
+    const [first] = batch
+    if (first?.isStaged) {
+      wanted.heartbeat = false
+      return { content: { kind: 'commit', transactions: [first.transaction], isStaged: true }, body: undefined }
+    }
     if (batch.length > 0) {
       wanted.heartbeat = false
       const content = { kind: 'commit', transactions: batch.map(({ transaction }) => transaction) } as const

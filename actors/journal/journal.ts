@@ -15,16 +15,20 @@ import { assert } from '../../protocol/assert.ts'
 import { epoch, type MapVersion, type Owner, type Partition, type Sequence, sequence } from '../../protocol/ids.ts'
 import type { KeyRange } from '../../protocol/key.ts'
 import { leaseMicros } from '../../protocol/limits.ts'
-import type { JournalRecord, RecordHead } from '../../protocol/messages.ts'
+import type { JournalRecord, RecordHead, Staging } from '../../protocol/messages.ts'
 import {
   type Body,
   bodyOf,
   bodyParts,
   encodeLast,
   encodePart,
+  encodeStage,
+  encodeStaged,
   encodeStatement,
   messageHash,
   partCount,
+  type StageEnd,
+  type StageMessage,
   type Writer,
 } from '../../protocol/record.ts'
 import { type Tau, tau } from '../../protocol/time.ts'
@@ -38,8 +42,11 @@ const resendsMax = 400
 /** Our own disk that does not answer has failed. */
 const resendsToDiskMax = 3
 
-/** Gets every record in order, each once. A promise holds back the acknowledgement of the record until the receiver is through with it. */
-export type Deliver = (record: JournalRecord, at: Sequence) => MaybePromise<void>
+/**
+ * Gets every record in order, each once. A promise holds back the acknowledgement of the record until the receiver is through with it.
+ * What this process stages comes before its record, which then only says that it counts.
+ */
+export type Deliver = (record: JournalRecord | Staging, at: Sequence) => MaybePromise<void>
 
 export type Appended =
   | { readonly kind: 'appended'; readonly sequence: Sequence; readonly sentAt: number }
@@ -128,9 +135,9 @@ export class Journal {
     }
   }
 
-  /** Records from the first held on; their content is decoded on demand. */
+  /** Records from the first held on; the content of those that were not staged is decoded on demand. */
   async *records(from: Sequence): AsyncIterable<ReadRecord> {
-    const chain = new Chain(this.partition)
+    const chain = new Chain(this.partition, false)
     for await (const entry of this.log.read(from)) {
       const record = chain.accept(entry)
       if (record !== undefined) yield record
@@ -143,7 +150,8 @@ export class Journal {
    */
   trim(synced: Sequence, olderThan: Tau | undefined): boolean {
     const { end } = this.chain
-    const wanted = this.retention.upTo(synced, olderThan)
+    const { openStage } = this.chain
+    const wanted = this.retention.upTo(synced, olderThan, openStage === undefined ? undefined : sequence(openStage.stage))
     if (end === undefined || wanted === undefined) return false
     const { to, rangesAreInTheWay } = trimmable(wanted, end)
     this.log.trim(to)
@@ -153,6 +161,16 @@ export class Journal {
 
   firstHeld(): Sequence {
     return this.log.first()
+  }
+
+  get openStage(): StageEnd | undefined {
+    return this.chain.openStage
+  }
+
+  /** Hands writes to their readers-to-be, who keep them out of sight until the record comes that names the stage. */
+  preview(staging: Staging): MaybePromise<void> {
+    if (staging.kind === 'unstage') this.chain.forgetStage()
+    return this.deliver(staging, this.reached)
   }
 
   monotonic(): number {
@@ -220,7 +238,7 @@ export class Journal {
         this.deposed = undefined
       }
       if (read === undefined) return
-      this.retention.note(read.sequence, read.tau)
+      this.retention.note(read.sequence, read.tau, read.from)
       if (read.sequence <= this.reached) return
       const record = isOwn ? own.record : read.decode()
       assert(record !== undefined, 'a record above the applied position is held whole')
@@ -271,7 +289,7 @@ export class Ownership {
    * Appends one record, in parts where it is too large for one message. 'full' is final: nothing of it will ever count, since the last
    * message alone is the commit point and later records leave unfinished parts void.
    */
-  async append(content: RecordContent, body: Body, times: { readonly tau: Tau; readonly horizon: Tau }): Promise<Appended> {
+  async append(content: RecordContent, body: Body, times: RecordTimes): Promise<Appended> {
     const { journal, writer } = this
     const sentAt = journal.monotonic()
     const head: RecordHead = { ...writer, ...times, prevHash: journal.end?.hash ?? '' }
@@ -286,6 +304,39 @@ export class Ownership {
     }
     return { kind: 'appended', sequence: (journal.end as JournalEnd).sequence, sentAt }
   }
+
+  /** Appends one message of the stage: its first one where `isFirst`, which voids the stage before. */
+  stage(message: Pick<StageMessage, 'goesOn' | 'payload'>, isFirst: boolean): Promise<'appended' | 'full'> {
+    const { journal, writer } = this
+    const end = journal.end as JournalEnd
+    const open = isFirst ? undefined : journal.openStage
+    assert(isFirst || open !== undefined, 'a stage goes on where it was left')
+    const at = open === undefined ? { stage: end.sequence + 1, index: 0 } : { stage: open.stage, index: open.messages }
+    return journal.send(encodeStage(writer, end.hash, { ...at, ...message }), undefined)
+  }
+
+  /** The record of the transaction that was staged: one small message, and the commit point. */
+  async appendStaged(content: RecordContent & { kind: 'commit' }, times: RecordTimes): Promise<Appended> {
+    const { journal, writer } = this
+    const [transaction] = content.transactions
+    const { openStage } = journal
+    assert(transaction !== undefined && openStage !== undefined, 'what a record names has been staged')
+    const sentAt = journal.monotonic()
+    const prevHash = journal.end?.hash ?? ''
+    const head: RecordHead = { ...writer, ...times, prevHash }
+    const message = encodeStaged(head, prevHash, openStage, transaction)
+    if ((await journal.send(message, { ...head, ...content })) === 'full') return { kind: 'full' }
+    return { kind: 'appended', sequence: (journal.end as JournalEnd).sequence, sentAt }
+  }
+
+  preview(staging: Pick<Staging, 'kind' | 'writes'>): MaybePromise<void> {
+    return this.journal.preview({ ...staging, partition: this.writer.partition })
+  }
+}
+
+interface RecordTimes {
+  readonly tau: Tau
+  readonly horizon: Tau
 }
 
 /** A record without its head. */

@@ -15,10 +15,7 @@ export async function findOutcome(journal: Journal, clock: Clock, id: Transactio
     isFirst = false
     if (++seen % recordsPerTurn === 0) await new Promise<void>((resolve) => clock.soon(resolve))
     if (found.kind !== 'commit' || found.tau <= tauStart) continue
-    const record = found.decode()
-    if (record?.kind === 'commit' && record.transactions.some((transaction) => isSame(transaction.id, id))) {
-      return { kind: 'committed', tauCommit: record.tau }
-    }
+    if (found.ids().some((one) => isSame(one, id))) return { kind: 'committed', tauCommit: found.tau }
   }
   return { kind: 'aborted' }
 }

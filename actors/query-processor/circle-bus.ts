@@ -52,6 +52,10 @@ export class BusCircle implements Circle {
     return { leader, epoch: this.topology.epochOf(leader), boot: this.boot, counter: ++this.counter }
   }
 
+  nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.world.clock.soon(resolve))
+  }
+
   until(): Tau {
     return tau(Math.max(this.tauHeard, this.clock()) + untilMicros)
   }

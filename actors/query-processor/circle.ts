@@ -31,4 +31,6 @@ export interface Circle {
   newId(): TransactionId
   /** In no record above this (rule 4). */
   until(): Tau
+  /** Others run first. */
+  nextTurn(): Promise<void>
 }

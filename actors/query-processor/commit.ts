@@ -8,11 +8,12 @@ import { changeConflict, SqlError, schemaConflict } from '../../protocol/errors.
 import { type Oid, type TransactionId, transactionIdText } from '../../protocol/ids.ts'
 import { type Key, storageIdOf } from '../../protocol/key.ts'
 import type { Check, CommitAnswer, CommitRequest, Outcome, Verdict } from '../../protocol/messages.ts'
-import type { Tau } from '../../protocol/time.ts'
+import { type Tau, tau } from '../../protocol/time.ts'
 import type { Circle } from './circle.ts'
 import { firstUserOid, relationVersionKey } from './sql/catalog/keys.ts'
 import type { Catalog } from './sql/catalog/schema.ts'
 import type { Transaction } from './transaction.ts'
+import type { WriteSetContent } from './write-set.ts'
 
 export type CommitOutcome =
   /** Undefined tauCommit: there was nothing to decide (rule 15). */
@@ -28,16 +29,44 @@ export function commit(
   catalog: Catalog | undefined,
   traceparent: string,
 ): MaybePromise<CommitOutcome> {
-  const { writes, checks } = transaction.writeSet.result()
+  const gathering = transaction.writeSet.result()
+  const first = gathering.next()
+  const send = (content: WriteSetContent): MaybePromise<CommitOutcome> =>
+    ask(circle, transaction, id, catalog, traceparent, content)
+  return first.done === true ? send(first.value) : inTurns(circle, gathering).then(send)
+}
+
+/** The bound on a request's life grows with its size: a gigabyte takes its time to the journal. */
+const longMicros = 300_000_000
+const longWritesMin = 1_000
+const longBytesMin = 1_000_000
+
+async function inTurns<T>(circle: Circle, work: Generator<undefined, T>): Promise<T> {
+  for (;;) {
+    await circle.nextTurn()
+    const step = work.next()
+    if (step.done === true) return step.value
+  }
+}
+
+function ask(
+  circle: Circle,
+  transaction: Transaction,
+  id: TransactionId,
+  catalog: Catalog | undefined,
+  traceparent: string,
+  { writes, checks }: WriteSetContent,
+): MaybePromise<CommitOutcome> {
   if (writes.length === 0 && checks.length === 0) return { kind: 'committed', tauCommit: undefined }
-  const { snapshot } = transaction
+  const { snapshot, writeSet } = transaction
+  const isLong = writes.length + checks.length > longWritesMin || writeSet.bytes > longBytesMin
   assert(snapshot !== undefined, 'who writes has begun')
   const request: CommitRequest = {
     kind: 'commit',
     clock: circle.clock(),
     id,
     tauStart: snapshot.tau,
-    until: circle.until(),
+    until: isLong ? tau(circle.until() + longMicros) : circle.until(),
     writes,
     checks: writes.length === 0 ? checks : [...checks, ...catalogChecks(transaction, catalog)],
     traceparent,

@@ -43,6 +43,10 @@ class Entry implements Write {
     return this.existed ? 'update' : 'create'
   }
 
+  get isDelete(): boolean {
+    return this.chunk === undefined
+  }
+
   get postImage(): Uint8Array | undefined {
     const { chunk } = this
     if (chunk === undefined || chunk.length === this.length) return chunk
@@ -55,6 +59,11 @@ class Entry implements Write {
     this.start = start
     this.length = length
   }
+}
+
+export interface WriteSetContent {
+  readonly writes: readonly Write[]
+  readonly checks: readonly Check[]
 }
 
 type Undo =
@@ -77,6 +86,8 @@ const entryBytes = 32
 /** From so many entries on, post-images are gathered in chunks. */
 const gatheredFrom = 256
 const chunkBytes = 1_048_576
+/** Writes put together in one turn. */
+const sliceWrites = 20_000
 
 /**
  * What one transaction has written and checked: key -> post-image, repeated writes merged. Statements do not see what they write
@@ -237,18 +248,22 @@ export class WriteSet {
     } else this.checked.set(step.key, step.mode)
   }
 
-  /** What a commit sends. A key created and deleted again leaves nothing behind; a check of a written key strengthens its mode. */
-  result(): { readonly writes: readonly Write[]; readonly checks: readonly Check[] } {
+  /**
+   * What a commit sends. A key created and deleted again leaves nothing behind; a check of a written key strengthens its mode. Suspends
+   * itself between slices: a million writes are not put together in one turn.
+   */
+  *result(): Generator<undefined, WriteSetContent> {
     const writes: Write[] = []
+    let seen = 0
     for (const entry of this.entries.values()) {
-      if (entry.postImage === undefined && !entry.existed) continue
-      writes.push(entry)
+      if (++seen % sliceWrites === 0) yield
+      if (!entry.isDelete || entry.existed) writes.push(entry)
     }
     const checks: Check[] = this.ranges.map((range) => ({ range, mode: 'R' }))
     for (const [key, mode] of this.checked) {
+      if (++seen % sliceWrites === 0) yield
       const entry = this.entries.get(key)
-      if (entry === undefined || (entry.postImage === undefined && !entry.existed) || entry.mode === 'E')
-        checks.push({ key, mode })
+      if (entry === undefined || (entry.isDelete && !entry.existed) || entry.mode === 'E') checks.push({ key, mode })
       else entry.mode = stronger(entry.mode, mode)
     }
     return { writes, checks }

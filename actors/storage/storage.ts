@@ -8,7 +8,15 @@ import type { Timer, World } from '../../bus/world.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import type { Sequence, Vector } from '../../protocol/ids.ts'
 import { versionHorizonMicros } from '../../protocol/limits.ts'
-import type { GetAnswer, GetRequest, PostImages, ScanAnswer, ScanRequest, StorageRequests } from '../../protocol/messages.ts'
+import type {
+  GetAnswer,
+  GetRequest,
+  PostImages,
+  ScanAnswer,
+  ScanRequest,
+  Staging,
+  StorageRequests,
+} from '../../protocol/messages.ts'
 import { subjects } from '../../protocol/subjects.ts'
 import { type Tau, tau } from '../../protocol/time.ts'
 import { answering, Lifecycle } from '../actor.ts'
@@ -57,7 +65,9 @@ export class Storage {
         answering<StorageRequests>({ get: (request) => this.get(request), scan: (request) => this.scan(request) }),
         { queue: 'replicas' },
       ),
-      bus.serve(subjects.postImages(this.shard), (images: PostImages) => this.apply(images)),
+      bus.serve(subjects.postImages(this.shard), (images: PostImages | Staging) =>
+        'kind' in images ? this.stage(images) : this.apply(images),
+      ),
     ]
     this.vacuumLater()
   }
@@ -94,6 +104,10 @@ export class Storage {
     if (applied instanceof Promise) return applied.then(() => this.wake())
     this.wake()
     return undefined
+  }
+
+  private stage({ kind, writes }: Staging): MaybePromise<void> {
+    return kind === 'stage' ? this.store.stage(writes) : this.store.unstage()
   }
 
   private covers(vector: Vector): boolean {

@@ -2,12 +2,13 @@ import type { Key } from '../../protocol/key.ts'
 import type { PostImages, Write } from '../../protocol/messages.ts'
 import type { Tau } from '../../protocol/time.ts'
 import { SortedMap } from './sorted-map.ts'
-import { type Version, withVersion } from './versions.ts'
+import { type Stage, type Version, withoutStaged, withStaged, withVersion } from './versions.ts'
 
 /** A write on its way to disk. */
 export interface PendingWrite {
   readonly write: Write
   readonly tau: Tau
+  readonly isStaged: boolean
 }
 
 /**
@@ -18,6 +19,8 @@ export class Tail {
   readonly rows = new SortedMap<Version>()
   /** Writes applied and not yet settled. */
   pendingCount = 0
+  /** Those of large transactions among them: they wait for the disk before they are staged, and hold up nobody else. */
+  pendingStaged = 0
   /** Every version here is newer than all versions of its key on disk. Journals that come in at their own pace may break it for a while. */
   isOrdered = true
   private highest = 0
@@ -31,10 +34,29 @@ export class Tail {
     if (after !== before) this.rows.set(key, after)
   }
 
-  /** The record's writes have all been put. */
+  /** Out of sight until the stage has its tau. */
+  stage(writes: readonly Write[], stage: Stage): void {
+    for (const write of writes) {
+      this.rows.set(write.key, withStaged(this.rows.get(write.key), write, stage))
+      stage.writes.push(write)
+    }
+  }
+
+  unstage(writes: readonly Write[], stage: Stage): void {
+    for (const { key } of writes) {
+      const before = this.rows.get(key)
+      const after = withoutStaged(before, stage)
+      if (after === before) continue
+      if (after === undefined) this.rows.delete(key)
+      else this.rows.set(key, after)
+    }
+  }
+
+  /** The record's writes have all been put, or staged. */
   complete(images: PostImages): void {
     this.records.push(images)
     this.pendingCount += images.writes.length
+    if (images.isStaged) this.pendingStaged += images.writes.length
     if (images.tau < this.highest) this.isOrdered = false
     else this.highest = images.tau
   }
@@ -50,10 +72,11 @@ export class Tail {
     let skip = this.settledWrites
     for (let i = this.settledRecords; i < this.records.length; i++) {
       const record = this.records[i] as PostImages
+      const isStaged = record.isStaged === true
       const from = skip
       skip = 0
       const to = Math.min(record.writes.length, from + writesMax - writes.length)
-      for (let w = from; w < to; w++) writes.push({ write: record.writes[w] as Write, tau: record.tau })
+      for (let w = from; w < to; w++) writes.push({ write: record.writes[w] as Write, tau: record.tau, isStaged })
       if (to < record.writes.length) break
       completed.push(record)
       if (writes.length >= writesMax) break
@@ -65,6 +88,7 @@ export class Tail {
   settle(writes: readonly PendingWrite[], completed: readonly PostImages[]): void {
     for (const { write, tau } of writes) this.drop(write.key, tau)
     this.pendingCount -= writes.length
+    for (const { isStaged } of writes) if (isStaged) this.pendingStaged--
     const last = writes.length
     let counted = -this.settledWrites
     for (const record of completed) counted += record.writes.length

@@ -5,13 +5,13 @@ import { assert } from '../../protocol/assert.ts'
 import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
 import type { Partition, Sequence } from '../../protocol/ids.ts'
 import { droppedStorageId, type Key, type KeyRange, prefixRange, storagePrefix } from '../../protocol/key.ts'
-import type { GetAnswer, PostImages } from '../../protocol/messages.ts'
+import type { GetAnswer, PostImages, Write } from '../../protocol/messages.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import type { Cursor } from './sorted-map.ts'
 import { Arena, asBuffer, beforeTombstone, historyKey, historyTau, isDeleted, tauOf, versionHeadBytes } from './stored-version.ts'
 import { type PendingWrite, Tail } from './tail.ts'
 import { type AppliedPosition, nothingApplied, type VersionStore, type Visit } from './version-store.ts'
-import { type Version, versionAt } from './versions.ts'
+import { Stage, type Version, versionAt } from './versions.ts'
 
 /**
  * Rows on disk, in LMDB (architecture decision 4):
@@ -31,6 +31,8 @@ const flushDelayMsDefault = 500
 const pendingSoonMax = 20_000
 /** Beyond it, appliers wait for the disk. */
 const pendingMax = 400_000
+/** As long as so much of earlier large transactions is not on disk, the next one is not staged. */
+const pendingStagedMax = 100_000
 const retryDelayMs = 1_000
 const mapBytes = 2 ** 40
 
@@ -55,6 +57,7 @@ export class LmdbVersionStore implements VersionStore {
   private readonly positions: AppliedPosition[] = []
   private stored: AppliedPosition[] = []
   private syncedPositions: AppliedPosition[] = []
+  private staged: Stage | undefined
   private isFlushing = false
   private flushTimer: Timer | undefined
   /** One writer at a time: flush and vacuum read before they write. */
@@ -143,14 +146,48 @@ export class LmdbVersionStore implements VersionStore {
 
   apply(images: PostImages): MaybePromise<void> {
     const { writes } = images
-    if (writes.length > sliceMax || this.tail.pendingCount > pendingMax) return this.applySlices(images)
+    if (images.isStaged) {
+      this.applyStaged(images)
+      return undefined
+    }
+    if (writes.length > sliceMax || this.isBehind()) return this.applySlices(images)
     for (const write of writes) this.tail.put(write, images.tau)
     this.advance(images)
     return undefined
   }
 
+  private isBehind(): boolean {
+    return this.tail.pendingCount - this.tail.pendingStaged > pendingMax
+  }
+
+  /** What is staged counts from now on: one assignment, however much it is. */
+  private applyStaged(images: PostImages): void {
+    const stage = this.staged ?? new Stage()
+    this.staged = undefined
+    stage.tau = images.tau
+    this.advance({ ...images, writes: stage.writes })
+  }
+
+  stage(writes: readonly Write[]): MaybePromise<void> {
+    if (this.staged === undefined && this.tail.pendingStaged > pendingStagedMax && this.failure === undefined) {
+      return new Promise<void>((resolve) => this.waiting.push(resolve)).then(() => this.stage(writes))
+    }
+    this.staged ??= new Stage()
+    this.tail.stage(writes, this.staged)
+  }
+
+  async unstage(): Promise<void> {
+    const { staged } = this
+    this.staged = undefined
+    if (staged === undefined) return
+    for (let from = 0; from < staged.writes.length; from += sliceMax) {
+      this.tail.unstage(staged.writes.slice(from, from + sliceMax), staged)
+      await new Promise<void>((resolve) => this.clock.soon(resolve))
+    }
+  }
+
   private async applySlices(images: PostImages): Promise<void> {
-    while (this.tail.pendingCount > pendingMax && this.failure === undefined) {
+    while (this.isBehind() && this.failure === undefined) {
       this.flushSoon()
       await new Promise<void>((resolve) => this.waiting.push(resolve))
     }
@@ -225,7 +262,7 @@ export class LmdbVersionStore implements VersionStore {
     this.environment.resetReadTxn()
     this.stored = after
     this.tail.settle(writes, completed)
-    if (this.tail.pendingCount < pendingMax) for (const go of this.waiting.splice(0)) go()
+    if (!this.isBehind()) for (const go of this.waiting.splice(0)) go()
     const flushed = Promise.resolve(this.environment.flushed)
     void flushed.then(
       () => {

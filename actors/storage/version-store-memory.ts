@@ -9,7 +9,7 @@ import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import { everything } from '../topology.ts'
 import { SortedMap } from './sorted-map.ts'
 import { type AppliedPosition, nothingApplied, type VersionStore, type Visit } from './version-store.ts'
-import { type Version, versionAt, withVersion } from './versions.ts'
+import { Stage, type Version, versionAt, withoutStaged, withStaged, withVersion } from './versions.ts'
 
 /** Writes applied, or versions freed, in one turn. */
 const sliceMax = 4_000
@@ -30,6 +30,7 @@ export class MemoryVersionStore implements VersionStore {
   private readonly positions: AppliedPosition[] = []
   private imagePositions: AppliedPosition[] | undefined
   private superseding: Superseding[] = []
+  private staged: Stage | undefined
   private dropped: { readonly id: number; readonly at: Tau }[] = []
   private bytes = 0
 
@@ -58,12 +59,49 @@ export class MemoryVersionStore implements VersionStore {
 
   apply(images: PostImages): MaybePromise<void> {
     const { writes } = images
+    if (images.isStaged) return this.applyStaged(images)
     if (writes.length <= sliceMax) {
       for (const write of writes) this.write(write, images.tau)
       this.advance(images)
       return undefined
     }
     return this.applySlices(images)
+  }
+
+  stage(writes: readonly Write[]): void {
+    this.staged ??= new Stage()
+    for (const write of writes) {
+      this.rows.set(write.key, withStaged(this.rows.get(write.key), write, this.staged))
+      this.staged.writes.push(write)
+      this.bytes += write.key.length + 64 + (write.postImage?.length ?? 0)
+    }
+  }
+
+  async unstage(): Promise<void> {
+    const { staged } = this
+    this.staged = undefined
+    if (staged === undefined) return
+    for (let from = 0; from < staged.writes.length; from += sliceMax) {
+      for (const { key, postImage } of staged.writes.slice(from, from + sliceMax)) {
+        const after = withoutStaged(this.rows.get(key), staged)
+        if (after === undefined) this.rows.delete(key)
+        else this.rows.set(key, after)
+        this.bytes -= key.length + 64 + (postImage?.length ?? 0)
+      }
+      await new Promise<void>((resolve) => this.clock.soon(resolve))
+    }
+  }
+
+  /** What is staged counts from now on. What it supersedes is noted behind: vacuum has minutes. */
+  private applyStaged(images: PostImages): MaybePromise<void> {
+    const stage = this.staged ?? new Stage()
+    this.staged = undefined
+    stage.tau = images.tau
+    for (const { key, operation, postImage } of stage.writes) {
+      if (operation === 'create' && droppedStorageId(key) === undefined) continue
+      this.supersedes(key, this.rows.get(key) as Version, postImage, images.tau)
+    }
+    this.advance(images)
   }
 
   private async applySlices(images: PostImages): Promise<void> {
@@ -79,6 +117,10 @@ export class MemoryVersionStore implements VersionStore {
     const after = withVersion(before, tau, postImage)
     if (after !== before) this.rows.set(key, after)
     this.bytes += key.length + 64 + (postImage?.length ?? 0)
+    this.supersedes(key, after, postImage, tau)
+  }
+
+  private supersedes(key: Key, after: Version, postImage: Uint8Array | undefined, tau: Tau): void {
     if (after.older !== undefined || postImage === undefined) this.superseding.push({ key, version: after })
     const id = droppedStorageId(key)
     if (id !== undefined && postImage !== undefined) this.dropped.push({ id, at: tau })
@@ -163,12 +205,19 @@ export class MemoryVersionStore implements VersionStore {
       writer.varint(sequence)
       writer.varint(tau)
     }
-    writer.varint(this.rows.size)
+    const chains: { readonly key: Key; readonly chain: Version[] }[] = []
     const cursor = this.rows.cursor(everything.start, everything.end, false)
     while (cursor.advance()) {
       const chain: Version[] = []
-      for (let version = cursor.value; version !== undefined; version = version.older) chain.push(version)
-      writer.lengthLatin1(cursor.key)
+      // What is staged is nothing yet: its record comes from the journal again.
+      for (let version = cursor.value; version !== undefined; version = version.older) {
+        if (version.tau !== Number.POSITIVE_INFINITY) chain.push(version)
+      }
+      if (chain.length > 0) chains.push({ key: cursor.key, chain })
+    }
+    writer.varint(chains.length)
+    for (const { key, chain } of chains) {
+      writer.lengthLatin1(key)
       writer.varint(chain.length)
       for (const { tau, postImage } of chain.reverse()) {
         writer.varint(tau)

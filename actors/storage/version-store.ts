@@ -1,7 +1,7 @@
 import type { MaybePromise } from '../../bus/bus.ts'
 import type { Partition, Sequence } from '../../protocol/ids.ts'
 import type { Key, KeyRange } from '../../protocol/key.ts'
-import type { GetAnswer, PostImages } from '../../protocol/messages.ts'
+import type { GetAnswer, PostImages, Write } from '../../protocol/messages.ts'
 import type { Tau } from '../../protocol/time.ts'
 
 /**
@@ -33,6 +33,13 @@ export interface VersionStore {
    * Large records take several turns: they become visible with the position, and the promise says when.
    */
   apply(images: PostImages): MaybePromise<void>
+  /**
+   * Takes writes of a large transaction whose record comes later, out of every reader's sight. The record then only says that they count
+   * (`isStaged`), in one step. The promise holds back who brings more than the disk can follow. One transaction is staged at a time.
+   */
+  stage(writes: readonly Write[]): MaybePromise<void>
+  /** What is staged goes. */
+  unstage(): MaybePromise<void>
   /** What reads find. */
   applied(partition: Partition): AppliedPosition
   /** What survives a crash: the journal may be trimmed up to it (rule 17). */

@@ -1,3 +1,4 @@
+import type { Write } from '../../protocol/messages.ts'
 import type { Tau } from '../../protocol/time.ts'
 
 /** One version of a row in memory, linked to the one before it. A tombstone has no post-image. */
@@ -5,6 +6,47 @@ export interface Version {
   readonly tau: Tau
   readonly postImage: Uint8Array | undefined
   older: Version | undefined
+}
+
+/** What is staged has one tau, which lies above every reader's until its record has come. */
+export class Stage {
+  tau = Number.POSITIVE_INFINITY as Tau
+  readonly writes: Write[] = []
+}
+
+/** A version whose tau is its stage's. It leaves its post-image where the writer gathered it. */
+export class StagedVersion implements Version {
+  readonly write: Write
+  readonly stage: Stage
+  older: Version | undefined
+
+  constructor(write: Write, stage: Stage, older: Version | undefined) {
+    this.write = write
+    this.stage = stage
+    this.older = older
+  }
+
+  get tau(): Tau {
+    return this.stage.tau
+  }
+
+  get postImage(): Uint8Array | undefined {
+    return this.write.postImage
+  }
+}
+
+/** The chain with a staged version on top: its tau will lie above all that has come so far, and below all that comes after its record. */
+export function withStaged(newest: Version | undefined, write: Write, stage: Stage): Version {
+  if (newest instanceof StagedVersion && newest.stage === stage) return new StagedVersion(write, stage, newest.older)
+  return new StagedVersion(write, stage, newest)
+}
+
+/** The chain without what the stage put there. */
+export function withoutStaged(newest: Version | undefined, stage: Stage): Version | undefined {
+  if (newest === undefined) return undefined
+  if (newest instanceof StagedVersion && newest.stage === stage) return newest.older
+  newest.older = withoutStaged(newest.older, stage)
+  return newest
 }
 
 /** The newest version at or below `at`. */

@@ -105,7 +105,7 @@ test('a withdrawn transaction goes on barring as far as anything entered so far'
   const window = new ConflictWindow(tau(0), bounds)
   committed(window, 10, [['a', 'X']])
   const long = new Stamp()
-  window.beginEarly(long)
+  window.beginEarly(long, 1)
   window.enter(k('a'), 'S', long)
   const shared = new Stamp()
   window.enter(k('a'), 'S', shared)

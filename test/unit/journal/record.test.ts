@@ -9,12 +9,18 @@ import {
   bodyParts,
   decodeMessage,
   decodeRecord,
+  decodeStaged,
   encodeCommit,
   encodeLast,
   encodePart,
+  encodeStage,
+  encodeStaged,
   encodeStatement,
+  type LastMessage,
+  type Message,
   partCount,
-  TransactionEncoder,
+  StageEncoder,
+  stagedId,
 } from '../../../protocol/record.ts'
 import { tau } from '../../../protocol/time.ts'
 
@@ -60,16 +66,14 @@ const transactions: fc.Arbitrary<CommittedTransaction> = fc.record({
   ),
 })
 
+function lastOf(message: Message): LastMessage {
+  if (message.kind === 'part' || message.kind === 'stage') throw new Error('this message ends no record')
+  return message
+}
+
 /** Through bytes and back. */
-function commitAgain(list: readonly CommittedTransaction[], sliced: boolean) {
-  const body = encodeCommit(
-    list.map((transaction) => {
-      if (!sliced) return { transaction }
-      const encoder = new TransactionEncoder(transaction)
-      while (!encoder.step(2)) {}
-      return { transaction, encoded: encoder }
-    }),
-  )
+function commitAgain(list: readonly CommittedTransaction[]) {
+  const body = encodeCommit(list.map((transaction) => ({ transaction })))
   const payloads = [...bodyParts(body)]
   expect(payloads.length).toBe(partCount(body))
   const parts = payloads.slice(0, -1).map((payload, i) => encodePart(head, `hash ${i}`, payload))
@@ -78,18 +82,39 @@ function commitAgain(list: readonly CommittedTransaction[], sliced: boolean) {
   const payloadsAgain = parts.map((part) => {
     const message = decodeMessage(part)
     expect(message).toMatchObject({ kind: 'part', epoch: 300, owner: head.owner })
-    return message.payload
+    return (message as Message & { kind: 'part' }).payload
   })
-  const message = decodeMessage(last)
-  if (message.kind === 'part') throw new Error('the last message is no part')
+  const message = lastOf(decodeMessage(last))
   expect(message.parts).toBe(parts.length)
   return decodeRecord(message, payloadsAgain, 'hash 0')
 }
 
-test('a commit record comes back as it was, encoded at once or in slices', () => {
+/** The same by way of a stage, some writes a message. */
+function stagedAgain(transaction: CommittedTransaction, itemsMax: number) {
+  const encoder = new StageEncoder(transaction)
+  const stage: (Message & { kind: 'stage' })[] = []
+  while (!encoder.isDone) {
+    for (const payload of encoder.slice(itemsMax)) {
+      const bytes = encodeStage(head, 'hash', { stage: 7, index: stage.length, ...payload })
+      expect(bytes.length).toBeLessThanOrEqual(journalMessageBytesMax)
+      const message = decodeMessage(bytes)
+      expect(message).toMatchObject({ kind: 'stage', stage: 7, index: stage.length, owner: head.owner })
+      stage.push(message as Message & { kind: 'stage' })
+    }
+  }
+  const end = { stage: 7, messages: stage.length, hash: 'chained' }
+  const last = lastOf(decodeMessage(encodeStaged(head, 'hash 0', end, transaction)))
+  expect(last).toMatchObject({ kind: 'commit', staged: end })
+  expect(stagedId(last)).toEqual(transaction.id)
+  return { record: decodeStaged(last, stage), messages: stage.length }
+}
+
+test('a commit record comes back as it was, in one piece or staged', () => {
   fc.assert(
-    fc.property(fc.array(transactions, { maxLength: 4 }), fc.boolean(), (list, sliced) => {
-      expect(commitAgain(list, sliced)).toEqual({ ...head, kind: 'commit', prevHash: 'hash 0', transactions: list })
+    fc.property(fc.array(transactions, { maxLength: 4 }), fc.integer({ min: 1, max: 3 }), (list, itemsMax) => {
+      const expected = { ...head, kind: 'commit', prevHash: 'hash 0' }
+      expect(commitAgain(list)).toEqual({ ...expected, transactions: list })
+      for (const one of list) expect(stagedAgain(one, itemsMax).record).toEqual({ ...expected, transactions: [one] })
     }),
     { numRuns: 200 },
   )
@@ -108,11 +133,20 @@ test('a record above the payload bound goes in parts', () => {
       postImage: Buffer.alloc(400_000, i),
     })),
   }
-  for (const sliced of [false, true]) {
-    const record = commitAgain([transaction], sliced)
-    const images = record.kind === 'commit' ? record.transactions[0]?.writes.map(({ postImage }) => postImage) : []
-    expect(images?.map((image, i) => image !== undefined && Buffer.alloc(400_000, i).equals(image))).toEqual(Array(7).fill(true))
-  }
+  const images = (record: ReturnType<typeof commitAgain>): boolean[] =>
+    (record.kind === 'commit' ? (record.transactions[0]?.writes ?? []) : []).map(
+      ({ postImage }, i) => postImage !== undefined && Buffer.alloc(400_000, i).equals(postImage),
+    )
+  expect(images(commitAgain([transaction]))).toEqual(Array(7).fill(true))
+  expect(images(stagedAgain(transaction, 1).record)).toEqual(Array(7).fill(true))
+  // One write that is larger than a message goes on in the next ones.
+  const huge = {
+    ...transaction,
+    writes: [{ ...transaction.writes[0], postImage: Buffer.alloc(3_500_000, 9) }],
+  } as typeof transaction
+  const { record, messages } = stagedAgain(huge, 1)
+  expect(messages).toBe(4)
+  expect(record.kind === 'commit' && record.transactions[0]?.writes[0]?.postImage).toEqual(Buffer.alloc(3_500_000, 9))
   const exact = bodyOf(Buffer.alloc(journalMessageBytesMax - 128))
   expect([partCount(exact), [...bodyParts(exact)].length]).toEqual([1, 1])
 })
@@ -126,8 +160,7 @@ test('statements come back as they were', () => {
     { kind: 'seal', range, to: partition(4) },
     { kind: 'open', range, from: partition(4), floor: tau(77) },
   ] as const) {
-    const message = decodeMessage(encodeLast(statement.kind, head, 'before', 0, encodeStatement(statement)))
-    if (message.kind === 'part') throw new Error('a statement is no part')
+    const message = lastOf(decodeMessage(encodeLast(statement.kind, head, 'before', 0, encodeStatement(statement))))
     expect(decodeRecord(message, [], 'before')).toEqual({ ...head, ...statement, prevHash: 'before' })
   }
 })
@@ -136,7 +169,6 @@ test('bytes of another format, cut short or with something behind them are refus
   const message = encodeLast('epoch', head, 'before', 0, encodeStatement({ kind: 'epoch', ranges: [] }))
   expect(() => decodeMessage(Buffer.concat([Buffer.from([9]), message.subarray(1)]))).toThrow('format')
   for (let length = 0; length < message.length - 1; length++) expect(() => decodeMessage(message.subarray(0, length))).toThrow()
-  const longer = decodeMessage(Buffer.concat([message, Buffer.from([0])]))
-  if (longer.kind === 'part') throw new Error('no part')
+  const longer = lastOf(decodeMessage(Buffer.concat([message, Buffer.from([0])])))
   expect(() => decodeRecord(longer, [], '')).toThrow('ends where its message does')
 })

@@ -44,6 +44,8 @@ export class MemoryCircle implements Circle {
     return tau(this.last + 5_000_000)
   }
 
+  async nextTurn(): Promise<void> {}
+
   begin(atLeast: Tau): Snapshot {
     this.last = tauMax(this.last, atLeast)
     return { tau: this.last, vector: [sequence(this.sequence)] }

@@ -10,7 +10,9 @@ const text = (own: Uint8Array | null | undefined): string =>
   own === undefined ? 'stored' : own === null ? 'gone' : Buffer.from(own).toString()
 
 function told(writes: WriteSet): string[] {
-  const { writes: written, checks } = writes.result()
+  const { value } = writes.result().next()
+  if (value === undefined) throw new Error('a small write set is put together at once')
+  const { writes: written, checks } = value
   return [
     ...written.map((write) => `${write.mode} ${write.operation} ${write.key} ${text(write.postImage ?? null)}`),
     ...checks.map((check) =>
