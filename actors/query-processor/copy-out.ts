@@ -1,11 +1,11 @@
 import { ByteWriter } from '../../protocol/bytes.ts'
 import type { SessionOutput } from '../../protocol/session.ts'
-import { typeByOid } from '../../protocol/values/registry.ts'
 import type { OutputSettings, SqlType } from '../../protocol/values/type.ts'
 import type { Value } from '../../protocol/values/value.ts'
 import type { CopyOptions } from './copy-options.ts'
 import type { RowSink } from './execution.ts'
 import type { OutputColumn } from './sql/bind/bound.ts'
+import { typeOf } from './sql/plan/sql-type.ts'
 
 export const binarySignature = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1')
 
@@ -36,7 +36,7 @@ export class CopyWriter implements RowSink {
     this.options = options
     this.settings = settings
     this.columns = columns
-    this.types = columns.map(({ type }) => typeByOid(type.oid) as SqlType)
+    this.types = columns.map(({ type }) => typeOf(type))
     const { forceQuote, delimiter, quote, escape: escaping, format } = options
     this.forced = columns.map(({ name }) => forceQuote === '*' || forceQuote.includes(name))
     const quotedDelimiter = delimiter.replace(/[\\\]^-]/g, '\\$&')

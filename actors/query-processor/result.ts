@@ -1,20 +1,13 @@
-import { assert } from '../../protocol/assert.ts'
 import { ByteWriter } from '../../protocol/bytes.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import type { FieldDescription, SessionOutput } from '../../protocol/session.ts'
-import { typeByOid } from '../../protocol/values/registry.ts'
 import type { OutputSettings, SqlType } from '../../protocol/values/type.ts'
 import type { Value } from '../../protocol/values/value.ts'
 import type { OutputColumn } from './sql/bind/bound.ts'
+import { sqlType, typeOf } from './sql/plan/sql-type.ts'
 
 type Row = readonly Value[]
 export type Formats = readonly (0 | 1)[]
-
-function typeOf(oid: number): SqlType {
-  const type = typeByOid(oid)
-  assert(type !== undefined, 'a column of a result has a known type')
-  return type
-}
 
 /** Result format codes of Bind: none = all text, one = for all, else one per column. */
 export function formatsOf(codes: readonly number[], columns: number): Formats {
@@ -33,7 +26,7 @@ export function describe(columns: readonly OutputColumn[], formats?: Formats): F
     tableOid: column.tableOid,
     attnum: column.attnum,
     typeOid: column.type.oid,
-    typeLength: typeOf(column.type.oid).length,
+    typeLength: sqlType(column.type.oid).length,
     typmod: column.type.typmod,
     format: formats?.[i] ?? 0,
   }))
@@ -50,7 +43,7 @@ export class RowWriter {
 
   constructor(output: SessionOutput, columns: readonly OutputColumn[], formats: Formats, settings: OutputSettings) {
     this.output = output
-    this.types = columns.map(({ type }) => typeOf(type.oid))
+    this.types = columns.map(({ type }) => typeOf(type))
     this.formats = formats
     this.settings = settings
   }

@@ -3,6 +3,7 @@
 // Invariant: every message is answered, an error ends what it must end and nothing else, and ReadyForQuery tells the true state.
 
 import type { Random, Timer } from '../../bus/world.ts'
+import { assert } from '../../protocol/assert.ts'
 import { type Notice, queryCanceled, SqlError } from '../../protocol/errors.ts'
 import type { Oid, TransactionId } from '../../protocol/ids.ts'
 import type { QuerySession, SessionOutput, SessionStart } from '../../protocol/session.ts'
@@ -22,7 +23,9 @@ import { ResultOutput } from './result-output.ts'
 import type { Runtime } from './runtime.ts'
 import { Sequences } from './sequences.ts'
 import { Settings } from './settings.ts'
+import { objectIdentifier } from './sql/bind/object-identifier.ts'
 import type { Catalog } from './sql/catalog/schema.ts'
+import { identifierText, type Names } from './sql/functions/catalog-names.ts'
 import { stackDepthExceeded } from './sql/parse.ts'
 import { describeStatement, isTransactionExit, open } from './statement.ts'
 import { run, type Task } from './task.ts'
@@ -128,11 +131,22 @@ export class Session implements QuerySession {
   environment(): { readonly text: string; readonly input: Omit<InputSettings, 'now'> } {
     const { settings } = this
     if (this.environmentMade?.version !== settings.version) {
-      const input = settings.output()
-      const text = `${this.user} ${settings.value('search_path')} ${Object.values(input).join(' ')}`
+      const output = settings.output()
+      const text = `${this.user} ${settings.value('search_path')} ${Object.values(output).join(' ')}`
+      const input = { ...output, objectName: this.objectName, objectOid: this.objectOid }
       this.environmentMade = { version: settings.version, text, input }
     }
     return this.environmentMade as NonNullable<typeof this.environmentMade>
+  }
+
+  private readonly objectName = (type: Oid, oid: Oid): string => identifierText(this.names(), type, oid)
+  private readonly objectOid = (type: Oid, name: string): Oid => objectIdentifier(this.names(), type, name)
+
+  /** Where names of regclass and its kin are looked up: the catalog that the last statement saw, if its transaction has ended meanwhile. */
+  private names(): Names {
+    const catalog = this.block.catalog ?? this.pathMade?.catalog
+    assert(catalog !== undefined, 'values are read and shown after their statement was bound')
+    return { catalog, searchPath: this.searchPath(catalog), user: this.user }
   }
 
   /** The schemas of the search path that exist. */
@@ -316,7 +330,9 @@ export class Session implements QuerySession {
 
   /** A statement that is a message of its own: outside BEGIN it commits by itself, and is run again when it lost a conflict. */
   private *single(statement: PreparedStatement, parameters: readonly Value[]): Task<void> {
-    const alone = this.block.state === 'idle' || (this.block.state === 'implicit' && this.executions === 0)
+    // What a client has sent into a COPY is gone: only the client can send it again.
+    const canRepeat = statement.kind !== 'CopyStmt'
+    const alone = canRepeat && (this.block.state === 'idle' || (this.block.state === 'implicit' && this.executions === 0))
     for (let attempt = 1; ; attempt++) {
       const result = yield* this.answer(statement, parameters, false)
       try {
@@ -548,8 +564,8 @@ export class Session implements QuerySession {
       return
     }
     const result = yield* this.pumped(portal, rowsMax, false)
-    if (this.block.state === 'implicit' && this.executions === 1 && portal.done && !result.left)
-      this.unreleased = { result, portal }
+    const canRepeat = this.executions === 1 && statement.kind !== 'CopyStmt'
+    if (this.block.state === 'implicit' && canRepeat && portal.done && !result.left) this.unreleased = { result, portal }
     else result.release()
   }
 

@@ -1,8 +1,16 @@
 import { SqlError } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
-import type { Catalog } from '../catalog/schema.ts'
-import { builtinTypes, regclassOid } from '../functions/builtin-types.ts'
-import { proceduresByName } from '../functions/procedures.ts'
+import { builtinTypes } from '../functions/builtin-types.ts'
+import {
+  identifierValue,
+  type Names,
+  regclassOid,
+  regnamespaceOid,
+  regprocedureOid,
+  regprocOid,
+  regroleOid,
+  regtypeOid,
+} from '../functions/catalog-names.ts'
 import { parse } from '../parse.ts'
 import type { Node, TypeName } from './parse-tree.ts'
 import { texts } from './parse-tree.ts'
@@ -10,27 +18,16 @@ import { findIndex, findRelation, splitQualifiedName } from './relation-names.ts
 
 /** regclass, regtype ... as literals: names become oids by the search path, numbers stay, '-' is 0. */
 
-interface NameScope {
-  readonly catalog: Catalog
-  readonly searchPath: readonly string[]
-}
-
-const regproc = 24
-const regprocedure = 2202
-const regtype = 2206
-const regnamespace = 4089
-const regrole = 4096
-
 export const isObjectIdentifier = (type: Oid): boolean =>
   type === regclassOid ||
-  type === regtype ||
-  type === regproc ||
-  type === regprocedure ||
-  type === regnamespace ||
-  type === regrole
+  type === regtypeOid ||
+  type === regprocOid ||
+  type === regprocedureOid ||
+  type === regnamespaceOid ||
+  type === regroleOid
 
 /** The oid that a name stands for; throws as the type's input function does. */
-export function objectIdentifier(scope: NameScope, type: Oid, written: string): Oid {
+export function objectIdentifier(scope: Names, type: Oid, written: string): Oid {
   const trimmed = written.trim()
   if (trimmed === '-') return 0
   if (/^\d+$/.test(trimmed)) {
@@ -41,25 +38,14 @@ export function objectIdentifier(scope: NameScope, type: Oid, written: string): 
   switch (type) {
     case regclassOid:
       return relationOid(scope, written)
-    case regtype:
+    case regtypeOid:
       return typeOid(written)
-    case regproc:
-      return procedureOid(written)
-    case regprocedure:
-      return procedureWithArguments(written)
-    case regnamespace: {
-      const parts = splitQualifiedName(written)
-      const schema = parts.length === 1 ? scope.catalog.schema(parts[0]!) : undefined
-      if (parts.length !== 1) throw new SqlError('42601', 'invalid name syntax')
-      if (schema === undefined) throw new SqlError('3F000', `schema "${parts[0]}" does not exist`)
-      return schema.oid
-    }
     default:
-      throw new SqlError('0A000', 'a regrole literal by name is not supported')
+      return identifierValue(scope, type, written)
   }
 }
 
-function relationOid({ catalog, searchPath }: NameScope, written: string): Oid {
+function relationOid({ catalog, searchPath }: Names, written: string): Oid {
   const parts = splitQualifiedName(written)
   if (parts.length > 3) throw new SqlError('42601', `improper relation name (too many dotted names): ${parts.join('.')}`)
   const name = { schema: parts.length > 1 ? parts.at(-2) : undefined, name: parts.at(-1)! }
@@ -96,24 +82,4 @@ function parsedType(written: string): TypeName {
   const isAlone = statements.length === 1 && select?.targetList?.length === 1 && select.fromClause === undefined
   if (!isAlone || cast === undefined || target?.name !== undefined || cast.arg.A_Const?.isnull !== true) throw wrong()
   return cast.typeName
-}
-
-function procedureOid(written: string): Oid {
-  const parts = splitQualifiedName(written)
-  const found = parts.length === 1 || parts[0] === 'pg_catalog' ? proceduresByName(parts.at(-1)!) : []
-  if (found.length === 0) throw new SqlError('42883', `function "${written}" does not exist`)
-  if (found.length > 1) throw new SqlError('42725', `more than one function named "${written}"`)
-  return found[0]!.oid
-}
-
-function procedureWithArguments(written: string): Oid {
-  const match = /^([^(]*)\((.*)\)\s*$/s.exec(written)
-  if (match === null) throw new SqlError('22P02', `expected a left parenthesis`)
-  const parts = splitQualifiedName(match[1]!)
-  const types = match[2]!.trim() === '' ? [] : match[2]!.split(',').map((type) => typeOid(type))
-  const found = (parts.length === 1 || parts[0] === 'pg_catalog' ? proceduresByName(parts.at(-1)!) : []).find(
-    (procedure) => procedure.arguments.length === types.length && procedure.arguments.every((type, i) => type === types[i]),
-  )
-  if (found === undefined) throw new SqlError('42883', `function "${written}" does not exist`)
-  return found.oid
 }

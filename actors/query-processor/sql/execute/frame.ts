@@ -1,4 +1,6 @@
 import type { MaybePromise } from '../../../../bus/bus.ts'
+import { Jsonb, type JsonNode } from '../../../../protocol/values/jsonb.ts'
+import { Numeric } from '../../../../protocol/values/numeric.ts'
 import { SqlRow, type Value } from '../../../../protocol/values/value.ts'
 import type { FunctionContext } from '../functions/registry.ts'
 import type { RowStore } from './row-store.ts'
@@ -102,6 +104,16 @@ function objectBytes(value: object): number {
   if (value instanceof Uint8Array) return 96 + value.length
   if ('elements' in value) return 48 + rowBytes(value.elements as Row)
   if ('fields' in value) return 48 + rowBytes(value.fields as Row)
-  if ('root' in value) return 200 + JSON.stringify(value.root)?.length * 2 || 200
+  if (value instanceof Jsonb) return 64 + nodeBytes(value.root)
   return 72
+}
+
+function nodeBytes(node: JsonNode): number {
+  if (typeof node === 'string') return 24 + node.length
+  if (node === null || typeof node === 'boolean') return 8
+  if (node instanceof Numeric) return 72
+  let bytes = 64
+  if (node instanceof Map) for (const [key, value] of node) bytes += 48 + key.length + nodeBytes(value)
+  else for (const value of node as readonly JsonNode[]) bytes += nodeBytes(value)
+  return bytes
 }

@@ -11,7 +11,7 @@ import { type Procedure, procedureByOid, proceduresByName } from './procedures.t
 import type { FunctionContext } from './registry.ts'
 
 /** regclass, regtype and their kin are numbers inside and names outside: regproc.c of PostgreSQL 16. */
-type Names = Pick<FunctionContext, 'catalog' | 'searchPath' | 'user'>
+export type Names = Pick<FunctionContext, 'catalog' | 'searchPath' | 'user'>
 
 export const regprocOid = 24
 export const regprocedureOid = 2202
@@ -21,13 +21,13 @@ export const regnamespaceOid = 4089
 export const regroleOid = 4096
 
 /** The output function: a name where the object is there, else its number. */
-export function identifierText(context: FunctionContext, type: Oid, oid: Oid): string {
+export function identifierText(context: Names, type: Oid, oid: Oid): string {
   if (oid === 0) return '-'
   const text = nameOf(context, type, oid)
   return text ?? String(oid >>> 0)
 }
 
-function nameOf(context: FunctionContext, type: Oid, oid: Oid): string | undefined {
+function nameOf(context: Names, type: Oid, oid: Oid): string | undefined {
   switch (type) {
     case regclassOid: {
       const isThere = (context.catalog.relationByOid(oid) ?? context.catalog.indexByOid(oid)) !== undefined
@@ -63,14 +63,14 @@ const signature = ({ name, arguments: types }: Procedure): string =>
 /* ---------------------------------------------------------------- input */
 
 /** The input function; throws 42P01, 42704, 42883, 3F000 ... */
-export function identifierValue(context: FunctionContext, type: Oid, text: string): Oid {
+export function identifierValue(context: Names, type: Oid, text: string): Oid {
   const found = lookUp(context, type, text)
   if (found.oid !== undefined) return found.oid
   throw found.error
 }
 
 /** to_regclass and its kin: undefined where there is no such object. */
-export function findIdentifier(context: FunctionContext, type: Oid, text: string): Oid | undefined {
+export function findIdentifier(context: Names, type: Oid, text: string): Oid | undefined {
   return lookUp(context, type, text).oid
 }
 
@@ -80,7 +80,7 @@ const missing = (code: string, message: string): Found => ({ error: new SqlError
 const there = (oid: Oid | undefined, code: string, message: string): Found =>
   oid === undefined ? missing(code, message) : { oid }
 
-function lookUp(context: FunctionContext, type: Oid, text: string): Found {
+function lookUp(context: Names, type: Oid, text: string): Found {
   if (text === '-') return { oid: 0 }
   if (/^\d+$/.test(text)) {
     const oid = Number(text)

@@ -29,6 +29,22 @@ function rowTypeOf(fields: readonly SqlType[]): SqlType {
   const base: SqlType<SqlRow> = {
     ...recordType,
     output: (row, settings) => outputRow(row, outputs, settings),
+    // record_send: how many fields, then of each its type and its binary form.
+    send(row, writer) {
+      writer.i32(fields.length)
+      row.fields.forEach((value, i) => {
+        const type = fields[i] as SqlType
+        writer.u32(type.oid)
+        if (value === null) {
+          writer.i32(-1)
+          return
+        }
+        const field = new ByteWriter(64)
+        type.send(value, field)
+        writer.i32(field.length)
+        writer.bytes(field.view())
+      })
+    },
     encode(row, writer) {
       row.fields.forEach((value, i) => {
         if (value === null) {

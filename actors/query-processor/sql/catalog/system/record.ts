@@ -61,7 +61,7 @@ export function roleOid(name: string): Oid {
 }
 
 /** Everybody who can log in or owns something. */
-export function roleNames(context: FunctionContext): readonly string[] {
+export function roleNames(context: Pick<FunctionContext, 'catalog' | 'user'>): readonly string[] {
   const names = new Set(['postgres', context.user])
   for (const schema of context.catalog.schemas()) names.add(schema.owner)
   for (const relation of context.catalog.relations()) names.add(relation.owner)
@@ -69,7 +69,7 @@ export function roleNames(context: FunctionContext): readonly string[] {
   return [...names]
 }
 
-export function roleName(context: FunctionContext, oid: Oid): string | undefined {
+export function roleName(context: Pick<FunctionContext, 'catalog' | 'user'>, oid: Oid): string | undefined {
   if (oid === 6_171) return 'pg_database_owner'
   return roleNames(context).find((name) => roleOid(name) === oid)
 }
