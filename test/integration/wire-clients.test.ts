@@ -9,6 +9,7 @@ import { serialize } from 'pg-protocol'
 import postgres from 'postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Cluster, startCluster } from '../../actors/cluster.ts'
+import { clientProgram } from './debian-clients.ts'
 import { backendMessages } from './transcript.ts'
 
 const run = promisify(execFile)
@@ -28,7 +29,8 @@ afterAll(async () => {
   await cluster.close()
 })
 
-const psql = (...words: string[]) => run('psql', [cluster.connectionString, '-XAt', '-v', 'ON_ERROR_STOP=1', ...words])
+const psql = (...words: string[]) =>
+  run(clientProgram('psql'), [cluster.connectionString, '-XAt', '-v', 'ON_ERROR_STOP=1', ...words])
 
 /** Sends messages on a connection of its own and returns the answers up to the given number of ReadyForQuery (or Flush's answer). */
 async function converse(parts: readonly Buffer[], until: (lines: readonly string[]) => boolean): Promise<string[]> {
@@ -129,7 +131,7 @@ test('psql: scripts, variables, notices, COPY from its own input', async () => {
   await expect(psql('-c', 'selec 1')).rejects.toMatchObject({
     stderr: 'ERROR:  syntax error at or near "selec"\nLINE 1: selec 1\n        ^\n',
   })
-  const script = run('psql', [cluster.connectionString, '-XqAt', '-v', 'ON_ERROR_STOP=1'])
+  const script = run(clientProgram('psql'), [cluster.connectionString, '-XqAt', '-v', 'ON_ERROR_STOP=1'])
   script.child.stdin?.end(
     'create table p (a int, b text);\ncopy p from stdin;\n1\tx\n2\ty\n\\.\n\\set n 2\nselect b from p where a = :n;\n\\gdesc\n',
   )

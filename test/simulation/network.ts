@@ -73,25 +73,36 @@ export class SimulatedNetwork {
         },
       }
     }
+    let isClosed = false
     return {
-      serve: (subject, handler) => register(this.served, subject, handler),
+      serve: (subject, handler, options) => {
+        const others = this.served.get(subject)?.some((entry) => entry.endpoint === endpoint) === true
+        if (others && options?.queue === undefined) throw new Error(`${subject} is served already`)
+        return register(this.served, subject, handler)
+      },
       subscribe: (subject, handler) => register(this.subscribed, subject, handler),
-      request: <Answer>(subject: string, message: unknown, options?: { readonly timeoutMs?: number }): MaybePromise<Answer> =>
-        this.request<Answer>(endpoint, subject, message, options?.timeoutMs ?? timeoutMsDefault),
+      request: <Answer>(subject: string, message: unknown, options?: { readonly timeoutMs?: number }): MaybePromise<Answer> => {
+        if (isClosed) throw new BusError('closed', subject)
+        return this.request<Answer>(endpoint, subject, message, options?.timeoutMs ?? timeoutMsDefault)
+      },
       publish: (subject, message) => {
         for (const target of [...(this.subscribed.get(subject) ?? [])]) {
           if (target.endpoint === endpoint) target.handler(message as never)
           else this.carry(endpoint, target.endpoint, `publish ${subject}`, () => target.handler(message as never))
         }
       },
-      close: () => this.disconnect(endpoint),
+      close: () => {
+        isClosed = true
+        this.disconnect(endpoint)
+      },
     }
   }
 
   private request<Answer>(from: Endpoint, subject: string, message: unknown, timeoutMs: number): MaybePromise<Answer> {
     const list = this.served.get(subject) ?? []
-    const own = list.find(({ endpoint }) => endpoint === from)
-    if (own !== undefined) return own.handler(message as never) as MaybePromise<Answer>
+    const own = list.filter(({ endpoint }) => endpoint === from)
+    if (own.length > 0)
+      return own[own.length === 1 ? 0 : this.random.integer(own.length)]?.handler(message as never) as MaybePromise<Answer>
     const target = list[this.random.integer(list.length)]
     if (target === undefined) {
       return new Promise<Answer>((_, reject) => {
