@@ -52,21 +52,12 @@ function at(position: number | undefined): SqlErrorFields {
 export const unsupported = (feature: string, position?: number): SqlError =>
   new SqlError('0A000', `${feature} is not supported`, at(position))
 
-export const syntaxError = (message: string, position?: number): SqlError => new SqlError('42601', message, at(position))
-
-export const undefinedColumn = (message: string, position?: number): SqlError => new SqlError('42703', message, at(position))
-
-export const undefinedTable = (name: string, position?: number): SqlError =>
-  new SqlError('42P01', `relation "${name}" does not exist`, at(position))
-
 export const invalidText = (type: string, text: string): SqlError =>
   new SqlError('22P02', `invalid input syntax for type ${type}: "${text}"`)
 
 export const outOfRange = (type: string): SqlError => new SqlError('22003', `${type} out of range`)
 
 export const divisionByZero = (): SqlError => new SqlError('22012', 'division by zero')
-
-export const datatypeMismatch = (message: string, position?: number): SqlError => new SqlError('42804', message, at(position))
 
 /** First committer wins: the transaction lost (Aurora DSQL's text). */
 export const changeConflict = (): SqlError => new SqlError('40001', 'change conflicts with another transaction (OC000)')

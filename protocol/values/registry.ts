@@ -120,7 +120,3 @@ export function knownType(oid: Oid): SqlType {
 export function typeByName(name: string): SqlType | undefined {
   return byName.get(name)
 }
-
-export function allTypes(): readonly SqlType[] {
-  return byOid.filter((type) => type !== undefined)
-}

@@ -1,6 +1,6 @@
 import type { Oid } from '../../../../protocol/ids.ts'
 import type { Value } from '../../../../protocol/values/value.ts'
-import type { Column, Index, SequenceRelation, Table, TypeRef, View } from '../catalog/schema.ts'
+import type { Index, SequenceRelation, Table, TypeRef, View } from '../catalog/schema.ts'
 
 /**
  * What the binder says and the planner reads: names and types are resolved, casts are explicit, `*` is expanded. Plain readonly data.
@@ -371,5 +371,3 @@ export interface BoundResult {
   /** Relations read or written, by oid: what the plan depends on and a commit R-checks. */
   readonly relations: readonly Oid[]
 }
-
-export type { Column }
