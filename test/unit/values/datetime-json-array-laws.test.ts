@@ -20,7 +20,8 @@ const timestamp = fc.oneof(
   fc.constantFrom(int8.min, int8.max),
 )
 const interval = fc.oneof(
-  fc.tuple(fc.integer(), fc.integer(), fc.bigInt(int8)),
+  // PostgreSQL, too, does not read back what it shows for the smallest number of microseconds.
+  fc.tuple(fc.integer(), fc.integer(), fc.bigInt({ ...int8, min: int8.min + 1n })),
   fc.tuple(
     fc.integer({ min: -2, max: 2 }),
     fc.integer({ min: -60, max: 60 }),
