@@ -1,4 +1,4 @@
-import { SqlError } from '../../protocol/errors.ts'
+import { type Notice, SqlError } from '../../protocol/errors.ts'
 import type { Oid } from '../../protocol/ids.ts'
 import type { PlanCache } from './plan-cache.ts'
 import { bind } from './sql/bind/bind.ts'
@@ -64,11 +64,14 @@ export class PreparedStatement {
     const catalogVersion = scope.catalog.version
     if (known !== undefined && known.catalogVersion === catalogVersion && known.environment === environment) return known
     const shared = this.cacheKey === undefined ? undefined : cache.find(this.cacheKey, catalogVersion, environment)
-    const planned = shared ?? this.make(scope, environment)
+    const warned: Notice[] = []
+    const planned = shared ?? this.make({ ...scope, notice: (notice) => warned.push(notice) }, environment)
+    for (const notice of warned) scope.notice?.(notice)
     if (known !== undefined && !canChangeColumns && !sameColumns(known.bound.columns, planned.bound.columns)) {
       throw new SqlError('0A000', 'cached plan must not change result type')
     }
-    if (shared === undefined && this.cacheKey !== undefined) cache.keep(this.cacheKey, planned)
+    // Who is to be warned is warned every time.
+    if (shared === undefined && this.cacheKey !== undefined && warned.length === 0) cache.keep(this.cacheKey, planned)
     this.parameterTypes = planned.bound.parameters
     return (this.planned = planned)
   }

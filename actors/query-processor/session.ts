@@ -110,6 +110,8 @@ export class Session implements QuerySession {
     return BigInt(Math.floor(this.runtime.world.clock.now())) - 946_684_800_000_000n
   }
 
+  private readonly warn = (notice: Notice): void => this.notice(notice)
+
   notice(notice: Notice): void {
     if (isLoudEnough(notice, this.settings.value('client_min_messages') as string)) this.output.notice(notice)
   }
@@ -294,7 +296,10 @@ export class Session implements QuerySession {
 
   private *templateValues(template: NonNullable<ReturnType<Templates['of']>>): Task<Value[] | undefined> {
     try {
-      yield* this.plan(template.prepared)
+      // A warning has a place in the text that the client wrote.
+      yield* this.plan(template.prepared, (notice) => {
+        throw new SqlError(notice.code, notice.message)
+      })
       return template.values(this.inputSettings())
     } catch (error) {
       if (error instanceof SqlError) return undefined
@@ -455,14 +460,14 @@ export class Session implements QuerySession {
   }
 
   /** Binds and plans against the catalog of now. */
-  *plan(statement: PreparedStatement): Task<void> {
+  *plan(statement: PreparedStatement, warn = this.warn): Task<void> {
     if (!statement.isPlannable) return
     yield* this.beginStatement()
     const catalog = yield* this.catalog()
-    this.planFor(statement, catalog, true)
+    this.planFor(statement, catalog, true, warn)
   }
 
-  planFor(statement: PreparedStatement, catalog: Catalog, canChangeColumns: boolean) {
+  planFor(statement: PreparedStatement, catalog: Catalog, canChangeColumns: boolean, warn = this.warn) {
     const { text } = this.environment()
     const known = statement.known(catalog.version, text)
     if (known !== undefined) return known
@@ -474,6 +479,7 @@ export class Session implements QuerySession {
         settings: this.inputSettings(),
         user: this.user,
         database: this.database,
+        notice: warn,
       },
       text,
       canChangeColumns,

@@ -137,7 +137,7 @@ export function templateOf(sql: string): Template | undefined {
         }
         break
       case TokenKind.string:
-        if (isValuePlace(previous, previousKind)) literalClass = 'text'
+        if (!ordering && isValuePlace(previous, previousKind)) literalClass = 'text'
         break
       case TokenKind.punctuation: {
         const c = sql.charCodeAt(lexer.start)

@@ -1,4 +1,5 @@
 import type { SqlError } from '../../../../protocol/errors.ts'
+import { staticRows } from '../catalog/system/static-rows.ts'
 import {
   arrayElement,
   arrayOver,
@@ -30,6 +31,7 @@ import { bindColumnRef, bindIndirection } from './column-ref.ts'
 import { bindComparison } from './comparison.ts'
 import { bindConstant } from './constant.ts'
 import { bindCall } from './function-call.ts'
+import { warnOfPrecision } from './literal.ts'
 import { resolveTypeName } from './names.ts'
 import { evaluatedOnce } from './once.ts'
 import { makeOperator, requireOrder } from './operator.ts'
@@ -302,7 +304,8 @@ function bindArray(
     if (coerced === undefined) throw cannotCast(scope, part, element, -1)
     return coerced
   })
-  return statement.place({ kind: 'array', type: typeRef(array, given?.typmod ?? -1), elements }, location)
+  const typmod = given === undefined ? commonTypmod(elements, element) : given.typmod
+  return statement.place({ kind: 'array', type: typeRef(array, typmod), elements }, location)
 }
 
 const sessionValues: Readonly<Record<string, readonly [SessionValue, number]>> = {
@@ -328,6 +331,7 @@ function bindSessionValue(scope: QueryScope, node: NonNullable<Node['SQLValueFun
   const [value, oid] = sessionValues[node.op]!
   const session = statement.place({ kind: 'session', type: typeRef(oid), value }, locationIn(node))
   const precision = node.typmod ?? 0
+  warnOfPrecision(statement, oid, precision)
   return node.op.endsWith('_N') ? coerceTypmod(statement, session, typeRef(oid, Math.min(precision, 6)), true) : session
 }
 
@@ -345,6 +349,9 @@ function bindCollate(scope: QueryScope, node: CollateClause): Expr {
   }
   const names = texts(node.collname)
   if (!collations.has(names.at(-1)!) || (names.length > 1 && names.at(-2) !== 'pg_catalog')) {
+    if (!staticRows('pg_collation').some((row) => row.collname === names.at(-1))) {
+      throw statement.error('42704', `collation "${names.join('.')}" for encoding "UTF8" does not exist`, location)
+    }
     throw statement.unsupported(`collation "${names.join('.')}"`, location)
   }
   return expr

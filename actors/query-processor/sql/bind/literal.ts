@@ -62,9 +62,28 @@ export function typeModifier(statement: Statement, builtin: BuiltinType, type: T
     return value
   })
   try {
+    warnOfPrecision(statement, builtin.oid, modifiers[0] ?? 0, location)
     return reader.typmodIn(modifiers)
   } catch (error) {
     if (error instanceof SqlError) throw error.with(statement.at(location))
     throw error
   }
+}
+
+/** As warnings name the types that have a precision. */
+const precise: ReadonlyMap<number, readonly [string, string]> = new Map([
+  [1083, ['TIME', '']],
+  [1266, ['TIME', ' WITH TIME ZONE']],
+  [1114, ['TIMESTAMP', '']],
+  [1184, ['TIMESTAMP', ' WITH TIME ZONE']],
+])
+
+const precisionMax = 6
+
+export function warnOfPrecision(statement: Statement, type: number, precision: number, location?: number): void {
+  const words = precise.get(type)
+  if (words === undefined || precision <= precisionMax) return
+  const message = `${words[0]}(${precision})${words[1]} precision reduced to maximum allowed, ${precisionMax}`
+  const place = location === undefined ? {} : statement.at(location)
+  statement.outside.notice?.({ code: '22023', message, fields: { severity: 'WARNING', ...place } })
 }

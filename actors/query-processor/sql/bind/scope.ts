@@ -1,4 +1,4 @@
-import { SqlError, type SqlErrorFields } from '../../../../protocol/errors.ts'
+import { type Notice, SqlError, type SqlErrorFields } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
 import type { InputSettings } from '../../../../protocol/values/type.ts'
 import type { Catalog, Relation, Table } from '../catalog/schema.ts'
@@ -22,6 +22,8 @@ export interface BindScope {
   readonly parametersRefused?: boolean
   readonly user: string
   readonly database: string
+  /** Warnings of the binder: said once, when the statement is bound. */
+  notice?(notice: Notice): void
 }
 
 /** Where an expression stands: decides what it may contain, and how an error names the place. */

@@ -90,9 +90,11 @@ export class DdlWork {
   /** What the binder is told; the catalog is the draft, so that it sees what this statement has made. */
   bindScope(): BindScope {
     const { searchPath, run, user, database } = this.context
+    const warn = (warning: Notice): void => this.context.notice(warning)
     const positionOf = (location: number): number | undefined => this.context.positionOf(location)
     const { settings } = run.functions
-    return { catalog: this.draft, searchPath, parameterTypes: [], parametersRefused: true, positionOf, settings, user, database }
+    const session = { searchPath, settings, user, database, notice: warn }
+    return { catalog: this.draft, parameterTypes: [], parametersRefused: true, positionOf, ...session }
   }
 
   /** Error fields for a place in the statement; none where the tree has none. */

@@ -1,13 +1,14 @@
 import { SqlError } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
-import { SqlArray, SqlRow, type Value } from '../../../../protocol/values/value.ts'
+import { type SqlArray, SqlRow, type Value } from '../../../../protocol/values/value.ts'
 import { constraintDefinition, expressionText, findConstraint, indexDefinition, viewDefinition } from '../catalog/definitions.ts'
 import { quoteIdentifier, quoteLiteral } from '../catalog/quote.ts'
 import { findVisible, qualifiedName } from '../catalog/stored-text.ts'
 import { classOids, roleName } from '../catalog/system/record.ts'
 import { staticRows } from '../catalog/system/static-rows.ts'
 import { findBuiltinType } from './builtin-types.ts'
-import { formatType, identifierValue, regclassOid, splitName } from './catalog-names.ts'
+import { formatType, identifierValue, regclassOid } from './catalog-names.ts'
+import { parseIdent } from './parse-ident.ts'
 import { type Procedure, procedureByOid } from './procedures.ts'
 import type { FunctionContext, Implementations } from './registry.ts'
 
@@ -255,6 +256,6 @@ export const catalogDefinitionFunctions: Implementations = {
       const relation = context.catalog.relationByOid(oid)
       return relation?.kind === 'table' && !relation.system
     },
-    parse_ident: (_context, name: string) => new SqlArray(splitName(name)),
+    parse_ident: (_context, name: string, strict: boolean) => parseIdent(name, strict),
   },
 }

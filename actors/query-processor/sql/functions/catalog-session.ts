@@ -1,6 +1,6 @@
 import { SqlError } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
-import type { Numeric } from '../../../../protocol/values/numeric.ts'
+import { formatNumeric, type Numeric } from '../../../../protocol/values/numeric.ts'
 import { SqlArray, type Value } from '../../../../protocol/values/value.ts'
 import { indexesOf } from '../catalog/snapshot.ts'
 import { effectivePath } from '../catalog/stored-text.ts'
@@ -84,7 +84,12 @@ function sizePretty(bytes: bigint): string {
   return `${negative ? '-' : ''}${(size + 1n) >> 1n} ${units[unit]}`
 }
 
-const pretty = (value: Numeric): string => sizePretty(value.unscaled / 10n ** BigInt(value.scale))
+function pretty(value: Numeric): string {
+  if (value.special !== '') return `${formatNumeric(value)} PB`
+  const whole = value.unscaled / 10n ** BigInt(value.scale)
+  // Bytes are shown as they were given.
+  return whole < 10_240n && whole > -10_240n ? `${formatNumeric(value)} bytes` : sizePretty(whole)
+}
 
 const sizeUnits: Readonly<Record<string, bigint>> = {
   '': 1n,

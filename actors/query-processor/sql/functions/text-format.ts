@@ -4,7 +4,7 @@ import type { Value } from '../../../../protocol/values/value.ts'
 import { quoteIdentifier } from '../catalog/quote.ts'
 import type { TypeRef } from '../catalog/schema.ts'
 import type { CallTypes, FunctionContext, ScalarFunction, SpecializedFunction } from './registry.ts'
-import { anyTexts, textOf } from './value-text.ts'
+import { anyTexts, type ToText, textOf } from './value-text.ts'
 
 /** A literal that reads back as `text`; with a backslash in it, as an E'' string. */
 function quoteLiteral(text: string): string {
@@ -100,10 +100,13 @@ const specialized = (specialize: (types: CallTypes) => AnyFunction): Specialized
 const joined = (texts: readonly (string | null)[] | undefined, separator: string): string | null =>
   texts === undefined ? null : texts.filter((text) => text !== null).join(separator)
 
+/** As `value::text` shows it: a boolean is spelled out. */
+const castText = (type: TypeRef): ToText => (type.oid === 16 ? (value) => (value === true ? 'true' : 'false') : textOf(type))
+
 /** A function of one text that PostgreSQL also has for any type, by way of its text. */
 const ofText = (compute: (text: string) => string): SpecializedFunction =>
   specialized((types) => {
-    const output = textOf(types.arguments[0] as TypeRef)
+    const output = castText(types.arguments[0] as TypeRef)
     return (context, value) => compute(output(value, context.settings))
   })
 
@@ -111,7 +114,7 @@ export const textQuoting: Record<string, ScalarFunction | SpecializedFunction> =
   quote_ident: (_context, text: string) => quoteIdentifier(text),
   quote_literal: ofText(quoteLiteral),
   quote_nullable: specialized((types) => {
-    const output = textOf(types.arguments[0] as TypeRef)
+    const output = castText(types.arguments[0] as TypeRef)
     return (context, value) => (value === null ? 'NULL' : quoteLiteral(output(value, context.settings)))
   }),
   text_concat: specialized((types) => {
@@ -129,11 +132,11 @@ export const textQuoting: Record<string, ScalarFunction | SpecializedFunction> =
   }),
   text_format_nv: (_context, pattern: string | null) => (pattern === null ? null : format(pattern, [])),
   anytextcat: specialized((types) => {
-    const output = textOf(types.arguments[0] as TypeRef)
+    const output = castText(types.arguments[0] as TypeRef)
     return (context, value, text) => output(value as Value, context.settings) + (text as string)
   }),
   textanycat: specialized((types) => {
-    const output = textOf(types.arguments[1] as TypeRef)
+    const output = castText(types.arguments[1] as TypeRef)
     return (context, text, value) => (text as string) + output(value as Value, context.settings)
   }),
 }
