@@ -182,6 +182,10 @@ function show(expr: Expr): string {
       return `${show(expr.argument)}[${show(expr.index)}]`
     case 'slice':
       return `${show(expr.argument)}[${expr.from ? show(expr.from) : ''}:${expr.to ? show(expr.to) : ''}]`
+    case 'assignPart': {
+      const places = expr.subscripts.map((part) => (part === undefined ? '' : show(part)))
+      return `${show(expr.argument)} with [${places.join(expr.isSlice ? ':' : '][')}] = ${show(expr.value)}`
+    }
     case 'anyArray':
       return `(${show(expr.left)} ${procedureByOid(expr.procedure)!.source} ${expr.all ? 'all' : 'any'} ${show(expr.array)})`
     case 'in':

@@ -1,5 +1,6 @@
 import type { Column, Table } from '../catalog/schema.ts'
-import type { Assignment, Expr } from './bound.ts'
+import { assignPart, bindPartTarget, coercedPart } from './assigned-part.ts'
+import type { Assignment, Expr, RelationId } from './bound.ts'
 import { coerceToTarget, typeName } from './coerce.ts'
 import { bindExpr } from './expression.ts'
 import { locationIn, type Node, nodeLocation, type ResTarget } from './parse-tree.ts'
@@ -26,7 +27,12 @@ export function missingTargetColumn(scope: QueryScope, table: Table, target: Res
 }
 
 /** SET of UPDATE and of ON CONFLICT DO UPDATE. */
-export function bindAssignments(scope: QueryScope, table: Table, nodes: readonly Node[]): readonly Assignment[] {
+export function bindAssignments(
+  scope: QueryScope,
+  table: Table,
+  relation: RelationId,
+  nodes: readonly Node[],
+): readonly Assignment[] {
   const { statement } = scope
   const targets = nodes.map((node) => node.ResTarget!)
   const values = bindValues(scope, targets)
@@ -34,10 +40,11 @@ export function bindAssignments(scope: QueryScope, table: Table, nodes: readonly
   targets.forEach((target, i) => {
     const column = findTableColumn(table, target.name!)
     if (column === undefined) throw missingTargetColumn(scope, table, target)
-    if (target.indirection !== undefined) {
-      throw statement.unsupported('assignment to a part of a column', locationIn(target))
-    }
     const value = values[i]
+    if (target.indirection !== undefined) {
+      assignToPart(scope, set, column, relation, target, value)
+      return
+    }
     const isDefault = value === undefined
     if (column.identity === 'always' && !isDefault) {
       throw statement.error('428C9', `column "${column.name}" can only be updated to DEFAULT`, -1, {
@@ -55,6 +62,25 @@ export function bindAssignments(scope: QueryScope, table: Table, nodes: readonly
     throw statement.error('42601', `multiple assignments to same column "${name}"`, -1)
   }
   return set
+}
+
+/** Several parts of one column are assigned one after the other. */
+function assignToPart(
+  scope: QueryScope,
+  set: Assignment[],
+  column: Column,
+  relation: RelationId,
+  target: ResTarget,
+  value: Expr | undefined,
+): void {
+  if (value === undefined) throw scope.statement.error('0A000', 'cannot set an array element to DEFAULT', locationIn(target))
+  const part = bindPartTarget(scope, column, target, locationIn(target))
+  const position = column.attnum - 1
+  const earlier = set.findIndex((other) => other.position === position && other.value.kind === 'assignPart')
+  const old: Expr = earlier < 0 ? { kind: 'column', type: column.type, relation, column: position } : set[earlier]!.value
+  const assignment = { position, value: assignPart(column, old, part, coercedPart(scope, column, part, value)) }
+  if (earlier < 0) set.push(assignment)
+  else set[earlier] = assignment
 }
 
 /** One expression for each target; undefined for DEFAULT. */

@@ -93,6 +93,17 @@ export type Expr =
       readonly from: Expr | undefined
       readonly to: Expr | undefined
     }
+  /** The array or document `argument` with `value` in the place that the subscripts name; of a slice they are its two bounds. */
+  | {
+      readonly kind: 'assignPart'
+      readonly type: TypeRef
+      readonly argument: Expr
+      readonly subscripts: readonly (Expr | undefined)[]
+      readonly isSlice: boolean
+      /** Of jsonb: the first subscript is a number. */
+      readonly isIndex: boolean
+      readonly value: Expr
+    }
   /** `x = ANY (array)`, `x < ALL (array)`. */
   | {
       readonly kind: 'anyArray'

@@ -118,14 +118,14 @@ function bindSubscripts(
   }
   if (subscripts.length > 1) throw statement.unsupported('a multidimensional subscript', location)
   const { is_slice, lidx, uidx } = subscripts[0]!
-  const from = lidx && bindIndex(scope, lidx, bindChild)
-  const to = uidx && bindIndex(scope, uidx, bindChild)
+  const from = lidx && bindArrayIndex(scope, lidx, bindChild)
+  const to = uidx && bindArrayIndex(scope, uidx, bindChild)
   if (is_slice) return statement.place({ kind: 'slice', type: container.type, argument: container, from, to }, location)
   const type = typeRef(element, container.type.typmod)
   return statement.place({ kind: 'subscript', type, argument: container, index: to! }, location)
 }
 
-function bindIndex(scope: QueryScope, node: Node, bindChild: (node: Node) => Expr): Expr {
+export function bindArrayIndex(scope: QueryScope, node: Node, bindChild: (node: Node) => Expr): Expr {
   const expr = bindChild(node)
   const index = coerceToTarget(scope.statement, expr, typeRef(int4Oid), 'assignment')
   if (index !== undefined) return index
@@ -140,22 +140,7 @@ function bindJsonbSubscripts(
   bindChild: (node: Node) => Expr,
 ): Expr {
   const { statement } = scope
-  const path = subscripts.map(({ is_slice, uidx }) => {
-    if (is_slice) throw statement.error('42804', 'jsonb subscript does not support slices', nodeLocation(uidx))
-    const expr = bindChild(uidx!)
-    const oid = expr.type.oid
-    const known =
-      oid === int4Oid || oid === textOid || oid === 705
-        ? coerceToTarget(statement, expr, typeRef(textOid), 'explicit')
-        : (coerceToTarget(statement, expr, typeRef(int4Oid), 'implicit') ??
-          coerceToTarget(statement, expr, typeRef(textOid), 'implicit'))
-    if (known === undefined) {
-      throw statement.error('42804', `subscript type ${typeName(oid)} is not supported`, statement.locationOf(expr), {
-        hint: 'jsonb subscript must be coercible to either integer or text.',
-      })
-    }
-    return coerceToTarget(statement, known, typeRef(textOid), 'explicit')!
-  })
+  const path = subscripts.map((subscript) => bindJsonbSubscript(scope, subscript, bindChild).path)
   return statement.place(
     {
       kind: 'call',
@@ -167,4 +152,24 @@ function bindJsonbSubscripts(
     },
     statement.locationOf(container),
   )
+}
+
+/** One step of the path, as a text. */
+export function bindJsonbSubscript(
+  scope: QueryScope,
+  { is_slice, uidx }: AIndices,
+  bindChild: (node: Node) => Expr,
+): { readonly path: Expr; readonly isIndex: boolean } {
+  const { statement } = scope
+  if (is_slice) throw statement.error('42804', 'jsonb subscript does not support slices', nodeLocation(uidx))
+  const expr = bindChild(uidx!)
+  const { oid } = expr.type
+  const number = oid === textOid || oid === 705 ? undefined : coerceToTarget(statement, expr, typeRef(int4Oid), 'implicit')
+  const known = number ?? coerceToTarget(statement, expr, typeRef(textOid), oid === 705 ? 'explicit' : 'implicit')
+  if (known === undefined) {
+    throw statement.error('42804', `subscript type ${typeName(oid)} is not supported`, statement.locationOf(expr), {
+      hint: 'jsonb subscript must be coercible to either integer or text.',
+    })
+  }
+  return { path: coerceToTarget(statement, known, typeRef(textOid), 'explicit')!, isIndex: number !== undefined }
 }

@@ -1,4 +1,5 @@
 import type { Column, Table } from '../catalog/schema.ts'
+import { assignPart, bindPartTarget, coercedPart, type PartTarget } from './assigned-part.ts'
 import { assigned, findTableColumn, missingTargetColumn } from './assignments.ts'
 import type { Expr, Insert, Query } from './bound.ts'
 import { bindExpr } from './expression.ts'
@@ -15,6 +16,8 @@ import { bindWith } from './with.ts'
 interface Target {
   readonly table: Table
   readonly columns: readonly Column[]
+  /** Of `a[1]`: which part of its column a target is. */
+  readonly parts: readonly (PartTarget | undefined)[]
   /** Where each column name stands, -1 when none was written. */
   readonly locations: readonly number[]
   readonly named: boolean
@@ -38,7 +41,7 @@ export function bindInsert(scope: QueryScope, node: InsertStmt): Insert {
     ctes,
     table,
     source,
-    positions: target.columns.slice(0, count).map((column) => column.attnum - 1),
+    positions: filledColumns(target, count).map((column) => column.attnum - 1),
     defaults: table.columns.map((column) => defaultOf(statement, column)),
     rules: rowRules(statement, table),
     onConflict,
@@ -51,22 +54,22 @@ function bindTarget(scope: QueryScope, table: Table, node: InsertStmt): Target {
   const override = node.override ?? 'OVERRIDING_NOT_SET'
   if (node.cols === undefined) {
     const columns = table.columns.filter((column) => !column.dropped)
-    return { table, columns, locations: columns.map(() => -1), named: false, override }
+    return { table, columns, parts: [], locations: columns.map(() => -1), named: false, override }
   }
   const columns: Column[] = []
+  const parts: (PartTarget | undefined)[] = []
   for (const col of node.cols) {
     const target = col.ResTarget!
     const column = findTableColumn(table, target.name!)
     if (column === undefined) throw missingTargetColumn(scope, table, target)
-    if (target.indirection !== undefined) {
-      throw scope.statement.unsupported('assignment to a part of a column', locationIn(target))
-    }
-    if (columns.includes(column)) {
+    const part = target.indirection === undefined ? undefined : bindPartTarget(scope, column, target, -1)
+    if (columns.some((other, i) => other === column && (part === undefined || parts[i] === undefined))) {
       throw scope.statement.error('42701', `column "${column.name}" specified more than once`, locationIn(target))
     }
     columns.push(column)
+    parts.push(part)
   }
-  return { table, columns, locations: node.cols.map((col) => locationIn(col.ResTarget!)), named: true, override }
+  return { table, columns, parts, locations: node.cols.map((col) => locationIn(col.ResTarget!)), named: true, override }
 }
 
 /** The rows to insert, and how many of the target's columns they fill. */
@@ -104,7 +107,7 @@ function bindRows(scope: QueryScope, target: Target, select: SelectStmt): { read
   }
   const rows = bound.map(({ list, row }) => {
     requireCount(scope, target, list.length, firstLocation(list.slice(target.columns.length)), row)
-    return row.map((expr, i) => (expr === undefined ? undefined : assigned(statement, expr, target.columns[i]!)))
+    return row.map((expr, i) => (expr === undefined ? undefined : assignedTo(scope, target, i, expr)))
   })
   const columns = target.columns.slice(0, width)
   columns.forEach((column, i) => {
@@ -118,7 +121,13 @@ function bindRows(scope: QueryScope, target: Target, select: SelectStmt): { read
   const complete = rows.map((row) =>
     row.map((expr, i) => (expr === undefined || ignoresValue(target, columns[i]!) ? defaultOf(statement, columns[i]!) : expr)),
   )
-  return { source: withColumns(columns, complete), count: width }
+  return {
+    source: withColumns(
+      filledColumns(target, width),
+      complete.map((row) => whole(target, row)),
+    ),
+    count: width,
+  }
 }
 
 function bindSelectSource(
@@ -148,10 +157,33 @@ function bindSelectSource(
     const value: Expr = isLiteral
       ? literal
       : statement.place({ kind: 'column', type: output.type, relation: id, column: i }, location)
-    return assigned(statement, value, column, location)
+    return assignedTo(scope, target, i, value, location)
   })
   const asIs = exprs.every((expr) => expr.kind === 'column' && expr.relation === id)
-  return { source: asIs ? query : castSource(query, id, columns, exprs), count: columns.length }
+  const filled = filledColumns(target, columns.length)
+  return { source: asIs ? query : castSource(query, id, filled, whole(target, exprs)), count: columns.length }
+}
+
+function assignedTo(scope: QueryScope, target: Target, i: number, value: Expr, location?: number): Expr {
+  const column = target.columns[i]!
+  const part = target.parts[i]
+  return part === undefined ? assigned(scope.statement, value, column, location) : coercedPart(scope, column, part, value)
+}
+
+/** The columns that the first `count` targets fill, each once. */
+const filledColumns = (target: Target, count: number): readonly Column[] => [...new Set(target.columns.slice(0, count))]
+
+/** One value for each column that is filled: parts are put into one that begins as NULL. */
+function whole(target: Target, values: readonly Expr[]): readonly Expr[] {
+  if (target.parts.every((part) => part === undefined)) return values
+  const made = new Map<Column, Expr>()
+  values.forEach((value, i) => {
+    const column = target.columns[i]!
+    const part = target.parts[i]
+    const old: Expr = made.get(column) ?? { kind: 'constant', type: column.type, value: null }
+    made.set(column, part === undefined ? value : assignPart(column, old, part, value))
+  })
+  return [...made.values()]
 }
 
 function castSource(query: Query, id: number, columns: readonly Column[], exprs: readonly Expr[]): Query {

@@ -30,7 +30,7 @@ function bindUpdate(scope: QueryScope, node: UpdateStmt): ModifyStatement {
   const target = bindTarget(scope, node.relation, node.fromClause)
   const where = node.whereClause && bindCondition(scope, node.whereClause, 'WHERE', 'WHERE')
   const returning = bindReturning(scope, node.returningList, target.table, node.relation.alias, target.item)
-  const set = bindAssignments(scope, target.table, node.targetList)
+  const set = bindAssignments(scope, target.table, target.id, node.targetList)
   return {
     kind: 'update',
     ctes,

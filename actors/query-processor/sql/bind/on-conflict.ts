@@ -27,7 +27,7 @@ export function bindOnConflict(scope: QueryScope, table: Table, existing: Namesp
   const excludedItem = tableNamespace(scope, tableItem(excluded, table), { aliasname: 'excluded' })
   // A bare name means both rows: it is ambiguous.
   scope.namespace = [existing, excludedItem]
-  const set = bindAssignments(scope, table, clause.targetList ?? [])
+  const set = bindAssignments(scope, table, existing.id!, clause.targetList ?? [])
   const where = clause.whereClause && bindCondition(scope, clause.whereClause, 'WHERE', 'WHERE')
   scope.namespace = before
   return { arbiters, update: { existing: existing.id!, excluded, set, where } }

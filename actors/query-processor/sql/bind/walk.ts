@@ -43,6 +43,8 @@ export function children(expr: Expr): readonly Expr[] {
       return [expr.argument, expr.index]
     case 'slice':
       return [expr.argument, expr.from, expr.to].filter((part) => part !== undefined)
+    case 'assignPart':
+      return [expr.argument, ...expr.subscripts.filter((part) => part !== undefined), expr.value]
     case 'anyArray':
       return [expr.left, expr.array]
     case 'in':
@@ -116,6 +118,13 @@ export function withChildren(expr: Expr, change: (child: Expr) => Expr): Expr {
         argument: change(expr.argument),
         from: expr.from && change(expr.from),
         to: expr.to && change(expr.to),
+      }))
+    case 'assignPart':
+      return build(() => ({
+        ...expr,
+        argument: change(expr.argument),
+        subscripts: expr.subscripts.map((part) => part && change(part)),
+        value: change(expr.value),
       }))
     case 'anyArray':
       return build(() => ({ ...expr, left: change(expr.left), array: change(expr.array) }))

@@ -135,6 +135,7 @@ function deparseBare(expr: Expr, options: DeparseOptions): string {
       return castText(expr, coerced(expr), options)
     case 'elementInput':
     case 'subqueryOutput':
+    case 'assignPart':
       throw notPrintable('this expression')
     case 'array':
       return expr.elements.length === 0 ? `ARRAY[]::${typeText(expr.type)}` : `ARRAY[${list(expr.elements)}]`

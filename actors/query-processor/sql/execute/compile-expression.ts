@@ -1,6 +1,7 @@
 import { assert, unreachable } from '../../../../protocol/assert.ts'
 import { SqlError } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
+import type { Jsonb } from '../../../../protocol/values/jsonb.ts'
 import { SqlArray, SqlRow, type Value } from '../../../../protocol/values/value.ts'
 import type { Expr, SessionValue } from '../bind/bound.ts'
 import type { TypeRef } from '../catalog/schema.ts'
@@ -9,6 +10,7 @@ import { comparisonOf, operatorOf } from '../plan/comparison.ts'
 import { type Layout, outerSlotName, type Plan, rowKeyColumn, slotOf } from '../plan/node.ts'
 import { sqlType, typeOf } from '../plan/sql-type.ts'
 import { argumentsOf } from '../plan/walk.ts'
+import { withElement, withMember, withSlice } from './assign-part.ts'
 import { type Callable, callableOf } from './callable.ts'
 import { type Evaluate, type Frame, type Opener, type Row, unset } from './frame.ts'
 import { comparisonKernel, typeCompare, typeHashKey } from './kernels.ts'
@@ -176,6 +178,8 @@ class Compilation {
         return this.subscript(expr)
       case 'slice':
         return this.slice(expr)
+      case 'assignPart':
+        return this.assignPart(expr)
       case 'anyArray':
         return this.anyArray(expr)
       case 'in':
@@ -398,6 +402,22 @@ class Compilation {
       const start = Math.max(Number(first) - array.lowerBound, 0)
       const end = Math.min(Number(last) - array.lowerBound + 1, array.elements.length)
       return new SqlArray(start < end ? array.elements.slice(start, end) : [])
+    }
+  }
+
+  private assignPart(expr: Kind<'assignPart'>): Evaluate {
+    const argument = this.compile(expr.argument)
+    const subscripts = expr.subscripts.map((part) => part && this.compile(part))
+    const value = this.compile(expr.value)
+    const { isSlice, isIndex } = expr
+    const isDocument = sqlType(expr.type.oid).elementOid === 0
+    return (row, frame) => {
+      const container = argument(row, frame)
+      const places = subscripts.map((part) => part?.(row, frame))
+      const part = value(row, frame)
+      if (isDocument) return withMember(container as Jsonb | null, places as Value[], isIndex, part)
+      const array = container as SqlArray | null
+      return isSlice ? withSlice(array, places[0], places[1], part) : withElement(array, places[0] as Value, part)
     }
   }
 

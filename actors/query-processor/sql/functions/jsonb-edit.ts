@@ -98,3 +98,43 @@ export function stripNulls(node: JsonNode): JsonNode {
   for (const [key, value] of node) if (value !== null) kept.set(key, stripNulls(value))
   return kept
 }
+
+/** Assignment by subscripts: members and elements that are missing are made, gaps in arrays are filled with null. */
+export function assignPath(node: JsonNode, path: readonly string[], value: JsonNode, depth = 0): JsonNode {
+  const step = path[depth]
+  if (step === undefined) return value
+  if (isObject(node)) {
+    const old = node.get(step)
+    const made = old === undefined ? nested(path, value, depth + 1) : assignPath(old, path, value, depth + 1)
+    return objectOf([...node, [step, made]])
+  }
+  if (!isArray(node)) {
+    throw new SqlError('22023', 'cannot replace existing key', {
+      detail: 'The path assumes key is a composite object, but it is a scalar value.',
+    })
+  }
+  const index = integerOf(step)
+  if (index === undefined) {
+    throw new SqlError('22P02', `path element at position ${depth + 1} is not an integer: "${step}"`)
+  }
+  const at = index < 0 ? node.length + index : index
+  if (at < 0) throw new SqlError('22023', `path element at position ${depth + 1} is out of range: ${index}`)
+  if (at < node.length) return node.with(at, assignPath(node[at] as JsonNode, path, value, depth + 1))
+  return [...node, ...new Array<null>(at - node.length).fill(null), nested(path, value, depth + 1)]
+}
+
+/** Containers for the rest of a path: an integer asks for an array. */
+function nested(path: readonly string[], value: JsonNode, depth: number): JsonNode {
+  const step = path[depth]
+  if (step === undefined) return value
+  const inner = nested(path, value, depth + 1)
+  const index = integerOf(step)
+  if (index === undefined) return new Map([[step, inner]])
+  return [...new Array<null>(Math.max(index, 0)).fill(null), inner]
+}
+
+function integerOf(step: string): number | undefined {
+  if (!/^[ \t\n\v\f\r]*[-+]?\d+$/.test(step)) return undefined
+  const index = Number(step)
+  return index > 2_147_483_647 || index < -2_147_483_648 ? undefined : index
+}

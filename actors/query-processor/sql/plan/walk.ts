@@ -52,6 +52,13 @@ export function mapArguments(expr: Expr, to: (argument: Expr) => Expr): Expr {
         from: expr.from && to(expr.from),
         to: expr.to && to(expr.to),
       }
+    case 'assignPart':
+      return {
+        ...expr,
+        argument: to(expr.argument),
+        subscripts: expr.subscripts.map((part) => part && to(part)),
+        value: to(expr.value),
+      }
     case 'anyArray':
       return { ...expr, left: to(expr.left), array: to(expr.array) }
     case 'in':
