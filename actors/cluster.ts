@@ -1,5 +1,6 @@
 /** A running database: the circle, a query processor and a frontend on one bus, put together. `import { startCluster } from 'taudb'`. */
 import { readFileSync } from 'node:fs'
+import { getHeapStatistics } from 'node:v8'
 import { type DataDirectory, DirectoryRefused, takeDataDirectory } from '../bus/data-directory.ts'
 import { EmbeddedBus } from '../bus/embedded.ts'
 import { EmbeddedLog } from '../bus/embedded-log.ts'
@@ -59,6 +60,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       world,
       topology: circle.topology,
       transactionBytesMax: config.transactionBytesMax,
+      memoryBytesMax: getHeapStatistics().heap_size_limit,
       newSpill: () => spill?.area(),
       onBug: report,
     })

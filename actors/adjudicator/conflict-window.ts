@@ -196,7 +196,7 @@ export class ConflictWindow {
   }
 
   /**
-   * The transaction was refused after it had entered keys. Its marks go; what is known of whole tables stays, as high as any mark made so
+   * The transaction was refused after it had entered keys. Its marks go; what is known of whole tables stays, as high as the last mark made so
    * far: too many refusals, never too few.
    */
   withdraw(stamp: Stamp): void {

@@ -233,6 +233,7 @@ export class Block {
 
   private close(committed: boolean): void {
     const had = this.current !== undefined
+    this.current?.writeSet.close()
     this.state = 'idle'
     this.current = undefined
     this.before = undefined

@@ -33,12 +33,16 @@ export class OwnTransactions {
       const begun = transaction.begin(atLeast)
       if (begun instanceof Promise) yield begun
       transaction.beginCommand()
-      const worked = work(transaction)
-      const result = worked instanceof Promise ? ((yield worked) as Result) : worked
-      const told = commit(this.circle, transaction, this.circle.newId(), undefined, '')
-      const outcome = told instanceof Promise ? ((yield told) as Awaited<typeof told>) : told
-      if (outcome.kind === 'committed') return result
-      atLeast = outcome.atLeast
+      try {
+        const worked = work(transaction)
+        const result = worked instanceof Promise ? ((yield worked) as Result) : worked
+        const told = commit(this.circle, transaction, this.circle.newId(), undefined, '')
+        const outcome = told instanceof Promise ? ((yield told) as Awaited<typeof told>) : told
+        if (outcome.kind === 'committed') return result
+        atLeast = outcome.atLeast
+      } finally {
+        transaction.writeSet.close()
+      }
     }
     throw new SqlError('40001', 'could not advance a counter because of concurrent changes')
   }

@@ -48,13 +48,14 @@ function isModifying(statement: BoundStatement): boolean {
 /** What one execution of a plan is given. */
 export function newRun(session: Session, catalog: Catalog, parameters: readonly Value[]): { run: Run; release(): void } {
   const { interrupts, runtime } = session
+  const memory = new StatementMemory(runtime.memory, memoryBytesMax)
   let spill: ReturnType<typeof runtime.newSpill>
   const run: Run = {
     access: session.block.transaction,
     catalog,
     parameters,
     functions: new StatementContext(session, catalog),
-    memory: new StatementMemory(memoryBytesMax),
+    memory,
     checkInterrupts: () => interrupts.check(),
     shouldYield: () => interrupts.isDue(),
     get spill() {
@@ -62,7 +63,11 @@ export function newRun(session: Session, catalog: Catalog, parameters: readonly 
       return spill
     },
   }
-  return { run, release: () => spill?.release() }
+  const release = (): void => {
+    spill?.release()
+    memory.release()
+  }
+  return { run, release }
 }
 
 /** As PostgreSQL names the command in "cannot execute ... in a read-only transaction". */

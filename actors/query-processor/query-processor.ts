@@ -12,6 +12,7 @@ import type { Topology } from '../topology.ts'
 import type { Circle } from './circle.ts'
 import { BusCircle } from './circle-bus.ts'
 import { Jobs } from './jobs.ts'
+import { MemoryPool } from './memory.ts'
 import { Oids } from './oids.ts'
 import { OwnTransactions } from './own-transactions.ts'
 import { PlanCache } from './plan-cache.ts'
@@ -22,12 +23,16 @@ import { Session } from './session.ts'
 import { CatalogCache } from './sql/catalog/load.ts'
 import { Transaction } from './transaction.ts'
 
+const memoryBytesDefault = 2_147_483_648
+
 export interface QueryProcessorOptions {
   readonly world: World
   readonly topology: Topology
   /** The one database a client may name. */
   readonly database?: string
   readonly transactionBytesMax?: number
+  /** What the process may use: a quarter of it for statements, a half for uncommitted writes. */
+  readonly memoryBytesMax?: number
   /** VACUUM asks storage to drop what nobody can read. */
   readonly vacuum?: () => MaybePromise<void>
   readonly newSpill?: Runtime['newSpill']
@@ -49,8 +54,10 @@ export class QueryProcessor implements QueryProcessorPort {
     const circle = options.circle ?? new BusCircle(world, topology, world.random('transaction-id'))
     const rowIds = new RowIds(world.clock, world.random('row-id'))
     const bytesMax = options.transactionBytesMax ?? transactionBytesDefault
+    const memoryBytesMax = options.memoryBytesMax ?? memoryBytesDefault
+    const uncommitted = new MemoryPool(memoryBytesMax / 2)
     const newTransaction: Runtime['newTransaction'] = (nextSequenceValue) =>
-      new Transaction({ circle, rowIds, bytesMax, nextSequenceValue })
+      new Transaction({ circle, rowIds, bytesMax, uncommitted, nextSequenceValue })
     const noSequences = (): never => {
       throw new SqlError('XX000', 'a transaction of our own asks no sequence')
     }
@@ -66,6 +73,7 @@ export class QueryProcessor implements QueryProcessorPort {
       oids: new Oids(this.transactions),
       plans: new PlanCache(),
       database: options.database ?? 'postgres',
+      memory: new MemoryPool(memoryBytesMax / 4),
       newTransaction,
       vacuum: options.vacuum ?? ((): void => {}),
       newSpill: options.newSpill ?? ((): undefined => undefined),

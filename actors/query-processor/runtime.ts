@@ -2,6 +2,7 @@ import type { MaybePromise } from '../../bus/bus.ts'
 import type { World } from '../../bus/world.ts'
 import type { Circle } from './circle.ts'
 import type { Jobs } from './jobs.ts'
+import type { MemoryPool } from './memory.ts'
 import type { Oids } from './oids.ts'
 import type { PlanCache } from './plan-cache.ts'
 import type { SequenceBlocks } from './sequences.ts'
@@ -21,6 +22,8 @@ export interface Runtime {
   readonly oids: Oids
   readonly plans: PlanCache
   readonly database: string
+  /** What all statements share. */
+  readonly memory: MemoryPool
   newTransaction(nextSequenceValue: (sequenceOid: number) => MaybePromise<bigint>): Transaction
   /** VACUUM: old versions go now. */
   vacuum(): MaybePromise<void>

@@ -9,6 +9,7 @@ import { type Key, type KeyRange, storageIdOf } from '../../protocol/key.ts'
 import type { GetAnswer, Mode } from '../../protocol/messages.ts'
 import type { Tau } from '../../protocol/time.ts'
 import type { Circle, Snapshot } from './circle.ts'
+import type { MemoryPool } from './memory.ts'
 import { AggregateScan, MergedScan } from './read.ts'
 import type { RowIds } from './row-ids.ts'
 import type { Access, RowScan, ScanSpecification } from './sql/execute/access.ts'
@@ -23,6 +24,7 @@ export interface TransactionNeeds {
   nextSequenceValue(sequenceOid: Oid): MaybePromise<bigint>
   readonly rowIds: RowIds
   readonly bytesMax: number
+  readonly uncommitted: MemoryPool
 }
 
 export class Transaction implements Access {
@@ -40,7 +42,7 @@ export class Transaction implements Access {
 
   constructor(needs: TransactionNeeds) {
     this.needs = needs
-    this.writeSet = new WriteSet(needs.bytesMax)
+    this.writeSet = new WriteSet(needs.bytesMax, needs.uncommitted)
   }
 
   /** Undefined before the first statement that needs one. */

@@ -2,6 +2,7 @@ import { assert } from '../../protocol/assert.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import type { Key, KeyRange } from '../../protocol/key.ts'
 import type { Check, Mode, Write, WriteOperation } from '../../protocol/messages.ts'
+import type { MemoryPool } from './memory.ts'
 import { SortedKeys } from './sorted-keys.ts'
 
 /** What a reader finds for a key: undefined = ask storage, null = deleted by this transaction. */
@@ -86,6 +87,8 @@ const entryBytes = 32
 /** From so many entries on, post-images are gathered in chunks. */
 const gatheredFrom = 256
 const chunkBytes = 1_048_576
+/** What an entry weighs in this process beside its post-image, all told, until its commit is on disk. */
+const entryWeight = 320
 /** Writes put together in one turn. */
 const sliceWrites = 20_000
 
@@ -104,12 +107,16 @@ export class WriteSet {
   private chunkUsed = 0
   private marks = 0
   private readonly bytesMax: number
+  /** What all write sets of the process hold; only large ones are counted. */
+  private readonly pool: MemoryPool | undefined
+  private pooled = 0
   bytes = 0
   /** Scans of earlier commands that are still open (suspended portals): while there are any, older versions are kept. */
   openReaders = 0
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, pool?: MemoryPool) {
     this.bytesMax = bytesMax
+    this.pool = pool
   }
 
   get size(): number {
@@ -149,6 +156,7 @@ export class WriteSet {
       const made = new Entry(key, mode, command, existed)
       this.put(made, postImage)
       this.entries.set(key, made)
+      if (this.entries.size % gatheredFrom === 0) this.weigh()
       this.sorted.add(key)
       return
     }
@@ -165,6 +173,27 @@ export class WriteSet {
     }
     this.put(entry, postImage)
     entry.mode = stronger(entry.mode, mode)
+  }
+
+  /** Throws 53200 when the uncommitted writes of all sessions are more than the process can hold. */
+  private weigh(): void {
+    const { pool } = this
+    if (pool === undefined) return
+    const more = gatheredFrom * entryWeight
+    if (more > pool.bytesFree) {
+      throw new SqlError('53200', 'out of memory', {
+        detail: `The uncommitted writes of all transactions together need more than ${pool.bytesMax} bytes.`,
+        hint: 'Commit in smaller steps, or fewer large transactions at a time.',
+      })
+    }
+    this.pooled += more
+    pool.bytesUsed += more
+  }
+
+  /** The transaction is over. */
+  close(): void {
+    if (this.pool !== undefined) this.pool.bytesUsed -= this.pooled
+    this.pooled = 0
   }
 
   /** A few post-images stay as they came; many are gathered. */

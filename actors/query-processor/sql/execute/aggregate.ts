@@ -6,7 +6,7 @@ import { Holding } from './holding.ts'
 import { type HashKey, rowHashKey } from './kernels.ts'
 import { Partitions, partitionDepthMax } from './partitions.ts'
 import { type Stream, Suspension } from './run.ts'
-import type { RowCompare } from './sort.ts'
+import { type RowCompare, sorted as sortedInTurns } from './sort.ts'
 
 export interface AggregatePart {
   readonly implementation: AggregateFunction<unknown>
@@ -73,6 +73,23 @@ class Accumulator {
     this.state = implementation.add(context, this.state, ...(values as never[]))
   }
 
+  /** Whether its end takes so long that others should run in between: `settle` comes before `finish` then. */
+  get isLarge(): boolean {
+    return (this.rows?.length ?? 0) > largeRows || (this.seen?.size ?? 0) > largeRows
+  }
+
+  *settle(frame: Frame): Generator<Suspension, void, void> {
+    let rows = this.seen === undefined ? (this.rows ?? []) : [...this.seen.values()]
+    this.seen = undefined
+    this.rows = undefined
+    if (this.part.orderBy !== undefined) rows = yield* sortedInTurns(rows, this.part.orderBy, frame)
+    const turns = new Turns(frame.run)
+    for (const row of rows) {
+      this.transition(row, frame.context)
+      if (turns.due()) yield pause
+    }
+  }
+
   finish(context: FunctionContext): Value {
     const rows = this.seen === undefined ? this.rows : [...this.seen.values()]
     if (rows !== undefined) {
@@ -81,6 +98,12 @@ class Accumulator {
     }
     return this.part.implementation.finish(context, this.state)
   }
+}
+
+const largeRows = 4_096
+
+function* settled(accumulators: readonly Accumulator[], frame: Frame): Generator<Suspension, void, void> {
+  for (const accumulator of accumulators) if (accumulator.isLarge) yield* accumulator.settle(frame)
 }
 
 interface Group {
@@ -122,6 +145,7 @@ function* plain(source: Stream, calls: readonly AggregatePart[], frame: Frame): 
       }
       if (turns.due(item.length)) yield pause
     }
+    yield* settled(accumulators, frame)
     yield [finished([], { row: [], accumulators }, frame)]
   } finally {
     holding.release()
@@ -143,7 +167,10 @@ function* sorted(source: Stream, { keys, calls }: AggregateParts, hash: HashRow,
     for (const row of item) {
       const next = hash(row, keys)
       if (group === undefined || next !== key) {
-        if (group !== undefined) batch.push(finished(keys, group, frame))
+        if (group !== undefined) {
+          yield* settled(group.accumulators, frame)
+          batch.push(finished(keys, group, frame))
+        }
         group = { row, accumulators: calls.map((call) => new Accumulator(call)) }
         key = next
       }
@@ -155,7 +182,10 @@ function* sorted(source: Stream, { keys, calls }: AggregateParts, hash: HashRow,
     }
     if (turns.due(item.length)) yield pause
   }
-  if (group !== undefined) batch.push(finished(keys, group, frame))
+  if (group !== undefined) {
+    yield* settled(group.accumulators, frame)
+    batch.push(finished(keys, group, frame))
+  }
   if (batch.length > 0) yield batch
 }
 
@@ -210,6 +240,7 @@ function* emit(groups: ReadonlyMap<HashKey | null, Group>, keys: readonly number
   let batch: Row[] = []
   const turns = new Turns(frame.run)
   for (const group of groups.values()) {
+    yield* settled(group.accumulators, frame)
     batch.push(finished(keys, group, frame))
     if (batch.length >= batchRows) {
       yield batch

@@ -119,9 +119,9 @@ function* allRows(source: Stream, { compare, layout }: SortParts, frame: Frame):
 }
 
 /** Runs of Array.sort with room for others in between: a million rows would hold the thread for a second. */
-const sortPiece = 16_384
+const sortPiece = 4_096
 
-function* sorted(rows: Row[], compare: RowCompare, frame: Frame): Generator<Suspension, Row[], void> {
+export function* sorted(rows: Row[], compare: RowCompare, frame: Frame): Generator<Suspension, Row[], void> {
   if (rows.length <= sortPiece) return rows.sort(compare)
   let pieces: Row[][] = []
   for (let from = 0; from < rows.length; from += sortPiece) {
