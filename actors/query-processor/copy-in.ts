@@ -3,10 +3,14 @@ import type { Task } from './task.ts'
 
 /** The client is asked to wait while more than this is not yet read. */
 const waitingBytesMax = 1_048_576
+/** Chunks that are taken and still held. */
+const takenMax = 1_024
 
 /** The bytes of a COPY FROM STDIN between the frontend, which brings them, and the statement, which takes them. */
 export class CopyIn {
   private readonly chunks: Buffer[] = []
+  /** Chunks before it have been taken. Lines come by the ten thousand, and `shift` moves all that wait. */
+  private taken = 0
   private bytes = 0
   private ended = false
   private failure: SqlError | undefined
@@ -40,7 +44,7 @@ export class CopyIn {
   *next(): Task<Buffer | undefined> {
     for (;;) {
       if (this.failure !== undefined) throw this.failure
-      const chunk = this.chunks.shift()
+      const chunk = this.take()
       if (chunk !== undefined) {
         this.bytes -= chunk.length
         if (this.bytes <= waitingBytesMax) {
@@ -57,10 +61,21 @@ export class CopyIn {
     }
   }
 
+  private take(): Buffer | undefined {
+    const chunk = this.chunks[this.taken]
+    if (chunk === undefined) return undefined
+    if (++this.taken === this.chunks.length || this.taken === takenMax) {
+      this.chunks.splice(0, this.taken)
+      this.taken = 0
+    }
+    return chunk
+  }
+
   /** The statement takes no more: what still comes is thrown away. */
   close(): void {
     this.ended = true
     this.chunks.length = 0
+    this.taken = 0
     this.wakeWriter?.()
   }
 }
