@@ -119,7 +119,7 @@ function dispatch(scope: QueryScope, node: Node): Expr {
     case 'CurrentOfExpr':
       throw statement.unsupported('WHERE CURRENT OF')
     default:
-      throw statement.unsupported(kind)
+      throw statement.unsupported(refused[kind] ?? kind)
   }
 }
 
@@ -306,6 +306,15 @@ function bindArray(
   })
   const typmod = given === undefined ? commonTypmod(elements, element) : given.typmod
   return statement.place({ kind: 'array', type: typeRef(array, typmod), elements }, location)
+}
+
+/** Expressions that PostgreSQL has and we do not, by what they are called. */
+const refused: Readonly<Record<string, string>> = {
+  JsonIsPredicate: 'IS JSON',
+  JsonObjectConstructor: 'JSON_OBJECT',
+  JsonArrayConstructor: 'JSON_ARRAY',
+  XmlExpr: 'XML',
+  XmlSerialize: 'XML',
 }
 
 const sessionValues: Readonly<Record<string, readonly [SessionValue, number]>> = {

@@ -46,7 +46,8 @@ export function bindRangeFunction(scope: QueryScope, range: RangeFunction): Boun
   const calls = functions.map((one) => one.call)
   const lateral = calls.some((call) => [...relationsRead(call)].some((relation) => scope.own.has(relation)))
   const item: FromItem = { kind: 'function', id, calls, ordinality, lateral, columns }
-  return { item, namespace: [addItem(scope, { id, name, alias: range.alias, columns })] }
+  const isScalar = calls.length === 1 && !ordinality && calls[0]!.type.oid !== recordOid
+  return { item, namespace: [addItem(scope, { id, name, alias: range.alias, columns, isScalar })] }
 }
 
 /** `unnest(a, b)` is ROWS FROM (unnest(a), unnest(b)). */

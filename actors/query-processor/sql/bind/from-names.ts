@@ -13,6 +13,8 @@ interface NewItem {
   readonly id: RelationId
   readonly name: string
   readonly alias: Alias | undefined
+  /** A function of one scalar: its row is its value. */
+  readonly isScalar?: boolean
   /** A dropped column has the name ''. */
   readonly columns: readonly OutputColumn[]
   readonly relation?: Relation
@@ -40,7 +42,10 @@ export function addItem(scope: QueryScope, made: NewItem): NamespaceItem {
     name,
     relation: alias === undefined ? made.relation : undefined,
     columns,
-    wholeRow: () => ({ kind: 'wholeRow', type: rowType(columns), relation: id, columns: visible.map(({ column }) => column) }),
+    wholeRow: () =>
+      made.isScalar === true
+        ? columns[0]!.expr
+        : { kind: 'wholeRow', type: rowType(columns), relation: id, columns: visible.map(({ column }) => column) },
     id,
     table: made.table,
     underlying: made.relation,

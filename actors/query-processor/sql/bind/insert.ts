@@ -103,6 +103,11 @@ function bindRows(scope: QueryScope, target: Target, select: SelectStmt): { read
     return { list, row }
   })
   if (rowScope.lastSetReturning !== undefined) {
+    const [list] = lists
+    const isPlain = lists.length === 1 && list!.every((node) => node.SetToDefault === undefined)
+    // One row is a SELECT without FROM: sets make more rows of it.
+    if (isPlain)
+      return bindSelectSource(scope, target, { targetList: list!.map((val) => ({ ResTarget: { val } })) } as SelectStmt)
     throw statement.unsupported('a set-returning function in INSERT ... VALUES', statement.locationOf(rowScope.lastSetReturning))
   }
   const rows = bound.map(({ list, row }) => {

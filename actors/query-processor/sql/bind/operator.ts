@@ -27,6 +27,9 @@ interface Found {
   readonly types: readonly Oid[]
 }
 
+/** Of jsonpath and text search, whose types are not here. */
+const pathOperators: ReadonlySet<string> = new Set(['@?', '@@', '@@@'])
+
 /** The operator for these operand types (`left` undefined: prefix); throws 42883 or 42725. */
 export function findOperator(
   statement: Statement,
@@ -59,6 +62,7 @@ export function findOperator(
       hint: 'Could not choose a best candidate operator. You might need to add explicit type casts.',
     })
   }
+  if (inCatalog && pathOperators.has(symbol)) throw statement.unsupported(`the operator ${symbol}`, location)
   throw statement.error('42883', `operator does not exist: ${shown}`, location, {
     hint:
       left === undefined

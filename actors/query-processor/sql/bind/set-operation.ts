@@ -3,7 +3,7 @@ import type { Expr, OutputColumn, OutputSort, Query } from './bound.ts'
 import { bindLimits } from './clauses.ts'
 import { coerceToCommonType, selectCommonType, typeRef } from './coerce.ts'
 import { addItem } from './from-names.ts'
-import { missingColumn } from './namespace.ts'
+import { missingColumn, missingItem } from './namespace.ts'
 import { requireEquality } from './operator.ts'
 import { sameType, withTypes } from './output-types.ts'
 import { locationIn, type Node, nodeLocation, type SelectStmt, text } from './parse-tree.ts'
@@ -167,6 +167,9 @@ function outputIndex(scope: QueryScope, node: Node, columns: readonly OutputColu
     if (found.length > 1) throw statement.error('42702', `ORDER BY "${name}" is ambiguous`, locationIn(node.ColumnRef!))
     if (found.length === 1) return found[0]!
     throw missingColumn(scope, undefined, name, locationIn(node.ColumnRef!))
+  }
+  if (fields?.length === 2 && fields[1]!.String !== undefined) {
+    throw missingItem(scope, { schema: undefined, name: text(fields[0]!) }, locationIn(node.ColumnRef!))
   }
   throw statement.error('0A000', 'invalid UNION/INTERSECT/EXCEPT ORDER BY clause', nodeLocation(node), {
     detail: 'Only result column names can be used, not expressions or functions.',

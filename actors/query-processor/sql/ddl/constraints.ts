@@ -108,13 +108,18 @@ export function constraintExists(name: string, table: string): SqlError {
 }
 
 /** Puts a CHECK into the table's descriptor. The rows there are the caller's business. */
-export async function addCheck(work: DdlWork, tableOid: Oid, check: CheckSpecification): Promise<CheckConstraint> {
+export async function addCheck(
+  work: DdlWork,
+  tableOid: Oid,
+  check: CheckSpecification,
+  isNewTable = false,
+): Promise<CheckConstraint> {
   const table = work.draft.relationByOid(tableOid) as Table
   const bound = storedCheck(work, table, check.node)
   const taken = constraintNames(table)
   if (check.name !== undefined && taken.has(check.name)) {
     const isCheck = table.checks.some((other) => other.name === check.name)
-    throw isCheck
+    throw isCheck && isNewTable
       ? new SqlError('42710', `check constraint "${check.name}" already exists`)
       : constraintExists(check.name, table.name)
   }

@@ -106,7 +106,7 @@ export function checkColumnName(name: string): void {
 async function finish(work: DdlWork, bare: Table, parts: TableParts): Promise<void> {
   work.draft.put(bare)
   await addColumnParts(work, bare.oid, parts)
-  for (const check of parts.checks) await addCheck(work, bare.oid, check)
+  for (const check of parts.checks) await addCheck(work, bare.oid, check, true)
   const primary = parts.keys.filter((key) => key.primary)
   if (primary.length > 1) throw multiplePrimaryKeys(work, bare.name, primary[1] as KeySpecification)
   for (const key of parts.keys) checkKey(work, bare, key)
