@@ -1,4 +1,5 @@
 import type { FileHandle, Files } from '../../bus/world.ts'
+import { SqlError } from '../../protocol/errors.ts'
 import type { SpillArea, SpillFile } from './sql/execute/run.ts'
 
 /** Scratch files below one directory: what a statement cannot hold in memory. Nothing in them outlives the process. */
@@ -31,6 +32,16 @@ export class SpillDirectory {
   }
 }
 
+/** A full disk ends the statement, as it does in PostgreSQL. */
+function withRoom<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENOSPC') throw error
+    throw new SqlError('53100', 'could not write to a temporary file: No space left on device')
+  }
+}
+
 class ScratchFile implements SpillFile {
   size = 0
   private readonly files: Files
@@ -43,11 +54,11 @@ class ScratchFile implements SpillFile {
     this.files = files
     this.path = path
     this.released = released
-    this.handle = files.open(path, 'create')
+    this.handle = withRoom(() => files.open(path, 'create'))
   }
 
   append(bytes: Uint8Array): void {
-    this.handle.writeAt(bytes, this.size)
+    withRoom(() => this.handle.writeAt(bytes, this.size))
     this.size += bytes.length
   }
 
