@@ -9,6 +9,8 @@ import { MemoryLog } from '../bus/memory-log.ts'
 import { realFiles, realWorld } from '../bus/real-world.ts'
 import { nodeSockets } from '../bus/sockets-node.ts'
 import type { World } from '../bus/world.ts'
+import { type Collector, collectingTracer } from '../observability/collector.ts'
+import { registeredTracer, traceWith } from '../observability/tracing.ts'
 import type { CircleParts } from './circle.ts'
 import { startCircle } from './circle.ts'
 import { type Config, configDefaults } from './config.ts'
@@ -26,6 +28,8 @@ export class StartError extends Error {
 export interface ClusterOptions extends Partial<Config> {
   /** An actor failed for good and the database answers no more; the default throws it as an uncaught error. */
   readonly onFailure?: (actor: string, error: unknown) => void
+  /** Is given the spans of sampled transactions (`traceSample`) instead of the process's OpenTelemetry SDK. */
+  readonly collector?: Collector
 }
 
 export interface Cluster {
@@ -50,6 +54,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     for (const step of closers.splice(0).reverse()) await step()
   }
   try {
+    if (config.traceSample > 0) closers.push(traced(world, config.traceSample, options.collector))
     const tls = readTls(config)
     const directory = config.data === undefined ? undefined : await takeDataDirectory(config.data)
     if (directory !== undefined) closers.push(() => directory.release())
@@ -82,6 +87,14 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     await close().catch(() => {})
     throw explained(error, config)
   }
+}
+
+function traced(world: World, share: number, collector: Collector | undefined): () => Promise<void> {
+  const random = world.random('trace')
+  const needs = { now: () => world.clock.monotonic(), randomBytes: (length: number) => random.bytes(length) }
+  const tracer = collector === undefined ? registeredTracer() : collectingTracer(collector, needs)
+  const close = traceWith({ tracer, sample: () => random.fraction() < share })
+  return async () => close()
 }
 
 async function openStores(world: World, directory: DataDirectory | undefined): Promise<CircleParts> {

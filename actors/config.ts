@@ -10,6 +10,8 @@ export interface Config {
   readonly connectionsMax: number
   readonly tlsCert: string | undefined
   readonly tlsKey: string | undefined
+  /** The share of transactions that is traced, 0 to 1. */
+  readonly traceSample: number
 }
 
 export const configDefaults: Config = {
@@ -20,6 +22,7 @@ export const configDefaults: Config = {
   connectionsMax: 10_000,
   tlsCert: undefined,
   tlsKey: undefined,
+  traceSample: 0,
 }
 
 /** What is wrong with the words on the command line, in one line with the way out. */
@@ -86,6 +89,12 @@ const options: readonly Option[] = [
     value: 'FILE',
     help: 'PEM private key of --tls-cert',
     apply: (config, value) => ({ ...config, tlsKey: value }),
+  },
+  {
+    name: 'trace-sample',
+    value: 'SHARE',
+    help: 'share of transactions traced, from 0 (default) to 1, with the OpenTelemetry SDK that the process has loaded',
+    apply: (config, value, from) => ({ ...config, traceSample: share(value, from) }),
   },
 ]
 
@@ -175,6 +184,12 @@ function wholeNumber(value: string, from: string, min: number, max: number): num
   if (!/^\d+$/.test(value) || n < min || n > max) {
     throw new ConfigError(`${from}: "${value}" is not a whole number from ${min} to ${max}`)
   }
+  return n
+}
+
+function share(value: string, from: string): number {
+  const n = Number(value)
+  if (!/^[\d.]+$/.test(value) || !(n >= 0 && n <= 1)) throw new ConfigError(`${from}: "${value}" is not a share from 0 to 1`)
   return n
 }
 

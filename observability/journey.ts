@@ -32,13 +32,13 @@ export const journey = [
     name: 'query-processor.commit',
     file: 'actors/query-processor/commit.ts',
     parent: 'query-processor.statement',
-    attributes: ['taudb.tau_start', 'taudb.writes', 'taudb.checks'],
+    attributes: ['taudb.tau_start', 'taudb.writes', 'taudb.checks', 'taudb.verdict', 'taudb.tau_commit'],
   },
   {
     name: 'adjudicator.adjudicate',
     file: 'actors/adjudicator/adjudicate.ts',
     parent: 'query-processor.commit',
-    attributes: ['taudb.verdict', 'taudb.tau_start', 'taudb.writes', 'taudb.checks'],
+    attributes: ['taudb.tau_start', 'taudb.writes', 'taudb.checks', 'taudb.verdict', 'taudb.conflict_key'],
   },
   {
     name: 'journal.append',

@@ -15,7 +15,7 @@ export interface Traced {
 
 type Attributes = Readonly<Record<string, string | number>>
 
-interface Gate {
+export interface Gate {
   readonly tracer: Tracer
   /** Asked once a root: is this one traced? */
   readonly sample: () => boolean
@@ -23,10 +23,16 @@ interface Gate {
 
 let gate: Gate | undefined
 
-/** Opens the gate; undefined closes it. */
-export function traceWith(opened: Gate | undefined): void {
+/** Opens the gate for this process, in place of any other that was open. Answers how to close it again. */
+export function traceWith(opened: Gate): () => void {
   gate = opened
+  return () => {
+    if (gate === opened) gate = undefined
+  }
 }
+
+/** Whatever OpenTelemetry SDK the process has registered; without one, spans go nowhere. */
+export const registeredTracer = (): Tracer => trace.getTracer('taudb')
 
 /** The span of a transaction's first step, or undefined: not traced. */
 export function beginTrace(step: Step, attributes?: Attributes): Traced | undefined {

@@ -122,6 +122,8 @@ export interface GetRequest extends Stamped {
   readonly tauStart: Tau
   readonly vector: Vector
   readonly key: Key
+  /** Of the statement that reads; absent or '' where nobody traces it. */
+  readonly traceparent?: string
 }
 /** `tau` is the version's tauCommit: it tells a cached catalog apart. Undefined: no such row at tauStart. */
 export type GetAnswer = { readonly postImage: Uint8Array; readonly tau: Tau } | undefined
@@ -147,6 +149,8 @@ export interface ScanRequest extends Stamped {
   /** Keys that the reader's own write set covers: skipped, the reader merges its own versions. Ascending. */
   readonly skip?: readonly Key[]
   readonly aggregates?: readonly StorageAggregate[]
+  /** As in GetRequest. */
+  readonly traceparent?: string
 }
 export interface ScanAnswer {
   readonly keys: readonly Key[]

@@ -73,6 +73,8 @@ export interface SessionStart {
 export interface QuerySession {
   /** ParameterStatus of every reported setting, for the start-up answer. */
   reportedParameters(): Iterable<readonly [string, string]>
+  /** What follows, up to the next ReadyForQuery outside a transaction, belongs to this W3C trace. */
+  trace(traceparent: string): void
   /** Simple protocol: everything, ReadyForQuery included. While COPY FROM STDIN runs, its promise is pending and copy* calls come in. */
   query(sql: string): void | Promise<void>
   parse(name: string, sql: string, parameterTypes: readonly Oid[]): void | Promise<void>

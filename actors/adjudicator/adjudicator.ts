@@ -5,7 +5,7 @@
  */
 import { BusError, type MaybePromise, type Registration } from '../../bus/bus.ts'
 import type { World } from '../../bus/world.ts'
-import { beginStep } from '../../observability/tracing.ts'
+import { beginStep, type Traced } from '../../observability/tracing.ts'
 import { assert } from '../../protocol/assert.ts'
 import type { Epoch, Partition } from '../../protocol/ids.ts'
 import { leaseMicros, versionHorizonMicros } from '../../protocol/limits.ts'
@@ -156,15 +156,13 @@ export class Adjudicator {
       'taudb.writes': request.writes.length,
       'taudb.checks': request.checks.length,
     })
-    const verdict = this.decide(term, request)
-    if (span === undefined) return verdict
+    const verdict = this.decide(term, request, span)
     // An accepted transaction has been adjudicated; what it waits for now is the append.
-    if (!(verdict instanceof Promise)) span.set('taudb.verdict', verdict.kind)
-    span.end()
+    span?.end()
     return verdict
   }
 
-  private decide(term: Term, request: CommitRequest): MaybePromise<Verdict> {
+  private decide(term: Term, request: CommitRequest, span: Traced | undefined): MaybePromise<Verdict> {
     const { records, window, decisions } = term
     const { acknowledged } = records
     window.prune(acknowledged.tau)
@@ -177,6 +175,7 @@ export class Adjudicator {
     if (refusal !== undefined) return decisions.keep(request.id, request.until, refusal)
     if (isLong(request)) return decisions.keepLong(request.id, request.until, this.decideLong(term, request))
     const judgement = adjudicate(window, this.jurisdiction(term), request)
+    if (span !== undefined) tell(span, judgement)
     if (judgement.kind !== 'accept') return decisions.keep(request.id, request.until, this.refused(term, judgement))
     const stamp = new Stamp()
     enterAll(window, stamp, request)
@@ -288,6 +287,16 @@ export class Adjudicator {
       term.decisions.bar(id, until, { kind: 'tooOld', atLeast: term.records.acknowledged.tau })
     }
     return await this.claims.find(id, tauStart)
+  }
+}
+
+/** In the words of a verdict. A long transaction's judgement takes many turns: its verdict stands on the commit that asked. */
+function tell(span: Traced, judgement: Judgement): void {
+  if (judgement.kind === 'accept') span.set('taudb.verdict', 'commit')
+  else if (judgement.kind !== 'barred') span.set('taudb.verdict', judgement.kind)
+  else {
+    span.set('taudb.verdict', 'conflict')
+    span.set('taudb.conflict_key', Buffer.from(judgement.key, 'latin1').toString('hex'))
   }
 }
 

@@ -24,6 +24,8 @@ export interface Connection {
   finished(): void
   /** The session cannot go on. SqlErrors are for the client, everything else is a bug of ours. */
   broken(error: unknown): void
+  /** The traceparent of what follows, up to the next ReadyForQuery outside a transaction; '' where nobody traces it. */
+  transactionBegins(): string
   /** Between two transactions, with nothing left to do. */
   rested(): void
   /** The query session is closed. */
@@ -124,6 +126,7 @@ export class Conversation {
           exhausted = true
           break
         }
+        if (writer.isFresh) this.begin()
         if (writer.copyIn) this.duringCopy(message)
         else this.call(this.dispatch(message))
         const slow = writer.drain()
@@ -137,6 +140,13 @@ export class Conversation {
     }
     this.running = false
     this.afterRun(exhausted)
+  }
+
+  /** The first message of a transaction: is it one to follow? */
+  private begin(): void {
+    this.writer.isFresh = false
+    const traceparent = this.connection.transactionBegins()
+    if (traceparent !== '') this.session.trace(traceparent)
   }
 
   private afterRun(exhausted: boolean): void {

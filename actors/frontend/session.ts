@@ -5,6 +5,7 @@
 import { type ActorRefFrom, createActor, setup } from 'xstate'
 import type { ServerSocket, TlsCredentials } from '../../bus/sockets.ts'
 import type { World } from '../../bus/world.ts'
+import { beginTrace, type Traced } from '../../observability/tracing.ts'
 import { unreachable } from '../../protocol/assert.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { type BackendSink, BackendWriter, type OutputBuffer } from '../../protocol/pg/backend-messages.ts'
@@ -86,6 +87,9 @@ export class ClientSession implements BackendSink, Connection {
   private arrival: ActorRefFrom<typeof arrivalMachine> | undefined
   private departure: ActorRefFrom<typeof departureMachine> | undefined
   private conversation: Conversation | undefined
+  private client: Client | undefined
+  /** The root of the transaction under way, where it is traced. */
+  private span: Traced | undefined
   private encrypted = false
   private tlsAsked = false
   private gssAsked = false
@@ -208,6 +212,7 @@ export class ClientSession implements BackendSink, Connection {
       output: writer,
       terminate: (error) => this.terminate(error),
     })
+    this.client = client
     this.conversation = new Conversation(this.parser, writer, session, this)
     writer.authenticationOk()
     for (const [name, value] of session.reportedParameters()) writer.parameterStatus(name, value)
@@ -266,6 +271,23 @@ export class ClientSession implements BackendSink, Connection {
     this.host.bug(error)
     const message = error instanceof Error ? error.message : String(error)
     this.terminate(new SqlError('XX000', `internal error: ${message}`))
+  }
+
+  transactionBegins(): string {
+    const span = beginTrace('frontend.session')
+    if (span === undefined) return ''
+    span.set('client.address', this.socket.clientAddress)
+    span.set('db.user', this.client?.user ?? '')
+    span.set('db.namespace', this.client?.database ?? '')
+    this.span = span
+    this.writer.rested = () => this.endTrace()
+    return span.traceparent
+  }
+
+  private endTrace(failure?: string): void {
+    this.span?.end(failure)
+    this.span = undefined
+    this.writer.rested = undefined
   }
 
   rested(): void {
@@ -330,6 +352,7 @@ export class ClientSession implements BackendSink, Connection {
   private destroy(): void {
     if (this.destroyed) return
     this.destroyed = true
+    this.endTrace('the connection was closed')
     this.arrival?.stop()
     this.arrival = undefined
     this.departure?.stop()

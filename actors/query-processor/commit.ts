@@ -3,6 +3,7 @@
 // Invariant: nobody is told "committed" or "aborted" before it is so for ever; where that cannot be known, SQLSTATE 08007 says just that.
 
 import { BusError, type MaybePromise } from '../../bus/bus.ts'
+import { beginStep, type Traced } from '../../observability/tracing.ts'
 import { assert } from '../../protocol/assert.ts'
 import { changeConflict, SqlError, schemaConflict } from '../../protocol/errors.ts'
 import { type Oid, type TransactionId, transactionIdText } from '../../protocol/ids.ts'
@@ -29,10 +30,41 @@ export function commit(
   catalog: Catalog | undefined,
   traceparent: string,
 ): MaybePromise<CommitOutcome> {
+  const span = beginStep('query-processor.commit', traceparent)
+  return span === undefined
+    ? decided(circle, transaction, id, catalog, undefined)
+    : traced(span, () => decided(circle, transaction, id, catalog, span))
+}
+
+function traced(span: Traced, work: () => MaybePromise<CommitOutcome>): MaybePromise<CommitOutcome> {
+  const end = (outcome: CommitOutcome): CommitOutcome => {
+    if (outcome.kind === 'committed' && outcome.tauCommit !== undefined) span.set('taudb.tau_commit', outcome.tauCommit)
+    span.set('taudb.verdict', outcome.kind === 'committed' ? 'commit' : 'conflict')
+    span.end()
+    return outcome
+  }
+  const fail = (error: unknown): never => {
+    span.end(error instanceof SqlError ? error.code : 'internal error')
+    throw error
+  }
+  try {
+    const outcome = work()
+    return outcome instanceof Promise ? outcome.then(end, fail) : end(outcome)
+  } catch (error) {
+    return fail(error)
+  }
+}
+
+function decided(
+  circle: Circle,
+  transaction: Transaction,
+  id: TransactionId,
+  catalog: Catalog | undefined,
+  span: Traced | undefined,
+): MaybePromise<CommitOutcome> {
   const gathering = transaction.writeSet.result()
   const first = gathering.next()
-  const send = (content: WriteSetContent): MaybePromise<CommitOutcome> =>
-    ask(circle, transaction, id, catalog, traceparent, content)
+  const send = (content: WriteSetContent): MaybePromise<CommitOutcome> => ask(circle, transaction, id, catalog, span, content)
   return first.done === true ? send(first.value) : inTurns(circle, gathering).then(send)
 }
 
@@ -54,7 +86,7 @@ function ask(
   transaction: Transaction,
   id: TransactionId,
   catalog: Catalog | undefined,
-  traceparent: string,
+  span: Traced | undefined,
   { writes, checks }: WriteSetContent,
 ): MaybePromise<CommitOutcome> {
   if (writes.length === 0 && checks.length === 0) return { kind: 'committed', tauCommit: undefined }
@@ -69,8 +101,11 @@ function ask(
     until: isLong ? tau(circle.until() + longMicros) : circle.until(),
     writes,
     checks: writes.length === 0 ? checks : [...checks, ...catalogChecks(transaction, catalog)],
-    traceparent,
+    traceparent: span?.traceparent ?? '',
   }
+  span?.set('taudb.tau_start', request.tauStart)
+  span?.set('taudb.writes', request.writes.length)
+  span?.set('taudb.checks', request.checks.length)
   transaction.writeSet.letGo()
   let answer: MaybePromise<CommitAnswer>
   try {

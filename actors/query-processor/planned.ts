@@ -48,6 +48,7 @@ function isModifying(statement: BoundStatement): boolean {
 /** What one execution of a plan is given. */
 export function newRun(session: Session, catalog: Catalog, parameters: readonly Value[]): { run: Run; release(): void } {
   const { interrupts, runtime } = session
+  session.block.transaction.traceparent = session.traceparent
   const memory = new StatementMemory(runtime.memory, memoryBytesMax)
   let spill: ReturnType<typeof runtime.newSpill>
   const run: Run = {

@@ -12,6 +12,15 @@ const batchRowsFirst = 64
 const batchRowsMax = 4_096
 const batchBytesMax = 1_048_576
 
+/** Who reads: a transaction, as one of its commands sees the rows. */
+interface Reader {
+  readonly circle: Circle
+  readonly snapshot: Snapshot
+  readonly writeSet: WriteSet
+  readonly command: number
+  readonly traceparent: string
+}
+
 /** Own rows between two storage batches, ascending or descending: [key, post-image or null]. */
 type OwnRow = readonly [Key, Uint8Array | null]
 
@@ -20,8 +29,7 @@ type OwnRow = readonly [Key, Uint8Array | null]
  * whatever the filter said about that.
  */
 export class MergedScan implements RowScan {
-  private readonly circle: Circle
-  private readonly snapshot: Snapshot
+  private readonly reader: Reader
   private readonly specification: ScanSpecification
   private readonly own: Iterator<OwnRow, void> | undefined
   private range: KeyRange | undefined
@@ -29,9 +37,9 @@ export class MergedScan implements RowScan {
   private rowsWanted: number
   private rowsLeft: number
 
-  constructor(circle: Circle, snapshot: Snapshot, writeSet: WriteSet, command: number, specification: ScanSpecification) {
-    this.circle = circle
-    this.snapshot = snapshot
+  constructor(reader: Reader, specification: ScanSpecification) {
+    const { writeSet, command } = reader
+    this.reader = reader
     this.specification = specification
     this.range = specification.range
     this.rowsLeft = specification.rowsMax
@@ -46,7 +54,7 @@ export class MergedScan implements RowScan {
     const { range } = this
     if (range === undefined || this.rowsLeft <= 0) return this.rest()
     const { reverse, layout, filter } = this.specification
-    const answer = this.circle.scan(scanRequest(this.circle, this.snapshot, range, reverse, this.rowsWanted, layout, filter))
+    const answer = this.reader.circle.scan(scanRequest(this.reader, range, reverse, this.rowsWanted, layout, filter))
     return answer instanceof Promise ? answer.then((arrived) => this.take(range, arrived)) : this.take(range, answer)
   }
 
@@ -112,26 +120,13 @@ export class MergedScan implements RowScan {
 
 /** Partial results of pushed-down aggregates over the whole range, own rows included, as one batch. */
 export class AggregateScan implements RowScan {
-  private readonly circle: Circle
-  private readonly snapshot: Snapshot
-  private readonly writeSet: WriteSet
-  private readonly command: number
+  private readonly reader: Reader
   private readonly specification: ScanSpecification
   private readonly aggregates: readonly StorageAggregate[]
   private done = false
 
-  constructor(
-    circle: Circle,
-    snapshot: Snapshot,
-    writeSet: WriteSet,
-    command: number,
-    specification: ScanSpecification,
-    aggregates: readonly StorageAggregate[],
-  ) {
-    this.circle = circle
-    this.snapshot = snapshot
-    this.writeSet = writeSet
-    this.command = command
+  constructor(reader: Reader, specification: ScanSpecification, aggregates: readonly StorageAggregate[]) {
+    this.reader = reader
     this.specification = specification
     this.aggregates = aggregates
   }
@@ -142,7 +137,7 @@ export class AggregateScan implements RowScan {
     const { range, layout, filter } = this.specification
     const skip: Key[] = []
     const rows: Uint8Array[] = []
-    for (const [key, postImage] of this.writeSet.within(range, false, this.command)) {
+    for (const [key, postImage] of this.reader.writeSet.within(range, false, this.reader.command)) {
       skip.push(key)
       if (postImage !== null && (filter === undefined || passes(filter, layout as RowLayout, postImage))) rows.push(postImage)
     }
@@ -177,14 +172,13 @@ export class AggregateScan implements RowScan {
 
   private ask(range: KeyRange, skip: readonly Key[]): MaybePromise<ScanAnswer> {
     const { layout, filter } = this.specification
-    const request = scanRequest(this.circle, this.snapshot, range, false, Number.MAX_SAFE_INTEGER, layout, filter)
-    return this.circle.scan({ ...request, aggregates: this.aggregates, ...(skip.length > 0 && { skip }) })
+    const request = scanRequest(this.reader, range, false, Number.MAX_SAFE_INTEGER, layout, filter)
+    return this.reader.circle.scan({ ...request, aggregates: this.aggregates, ...(skip.length > 0 && { skip }) })
   }
 }
 
 function scanRequest(
-  circle: Circle,
-  { tau, vector }: Snapshot,
+  { circle, snapshot: { tau, vector }, traceparent }: Reader,
   range: KeyRange,
   reverse: boolean,
   rowsMax: number,
@@ -202,6 +196,7 @@ function scanRequest(
     bytesMax: batchBytesMax,
     ...(layout !== undefined && { layout }),
     ...(filter !== undefined && { filter }),
+    ...(traceparent !== '' && { traceparent }),
   }
   return request
 }

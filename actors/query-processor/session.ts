@@ -28,6 +28,7 @@ import type { Catalog } from './sql/catalog/schema.ts'
 import { identifierText, type Names } from './sql/functions/catalog-names.ts'
 import { stackDepthExceeded } from './sql/parse.ts'
 import { describeStatement, isTransactionExit, open } from './statement.ts'
+import { StatementTrace } from './statement-trace.ts'
 import { run, type Task } from './task.ts'
 import { Templates } from './templates.ts'
 import type { Transaction } from './transaction.ts'
@@ -75,6 +76,7 @@ export class Session implements QuerySession {
   private running = false
   private closed = false
   private idleTimer: Timer | undefined
+  private tracing: StatementTrace | undefined
   private environmentMade:
     | { readonly version: number; readonly text: string; readonly input: Omit<InputSettings, 'now'> }
     | undefined
@@ -174,7 +176,7 @@ export class Session implements QuerySession {
     this.startTransaction()
     const { transaction } = this.block
     if (transaction.snapshot === undefined) {
-      const begun = transaction.begin(this.block.atLeast)
+      const begun = transaction.begin(this.block.atLeast, this.traceparent)
       if (begun instanceof Promise) yield this.interrupts.guard(begun)
       this.block.atLeast = tauZero
     }
@@ -227,7 +229,7 @@ export class Session implements QuerySession {
   private *commit(transaction: Transaction): Task<CommitOutcome> {
     for (const cursor of this.cursors.values()) if (cursor.isHeld) yield* cursor.hold(this)
     if (transaction.writeSet.isEmpty) return { kind: 'committed', tauCommit: undefined }
-    const told = commit(this.runtime.circle, transaction, this.identity(), this.block.catalog, '')
+    const told = commit(this.runtime.circle, transaction, this.identity(), this.block.catalog, this.traceparent)
     return told instanceof Promise ? ((yield told) as CommitOutcome) : told
   }
 
@@ -248,6 +250,17 @@ export class Session implements QuerySession {
       cursor.close()
       this.cursors.delete(name)
     }
+  }
+
+  /* ---------------------------------------------------------------- tracing */
+
+  trace(traceparent: string): void {
+    this.tracing = new StatementTrace(traceparent)
+  }
+
+  /** Of the statement under way; '' where nobody traces it. */
+  get traceparent(): string {
+    return this.tracing === undefined ? '' : this.tracing.traceparent
   }
 
   /* ---------------------------------------------------------------- simple protocol */
@@ -279,6 +292,7 @@ export class Session implements QuerySession {
   /** False: it did not work out, nothing has happened, and the text as it stands must say why. */
   private *templated(template: NonNullable<ReturnType<Templates['of']>>): Task<boolean> {
     const wasIdle = this.block.state === 'idle'
+    this.tracing?.enter(template.prepared.parsed.text)
     const values = yield* this.templateValues(template)
     if (values === undefined) {
       if (wasIdle && this.block.state === 'implicit') this.block.abort()
@@ -362,6 +376,7 @@ export class Session implements QuerySession {
 
   /** Runs one statement to its end. */
   private *answer(statement: PreparedStatement, parameters: readonly Value[], isOneOfSeveral: boolean): Task<ResultOutput> {
+    this.tracing?.enter(statement.parsed.text)
     this.checkState(statement)
     const portal = new Portal({ statement, parameters, formats: [] }, isOneOfSeveral)
     try {
@@ -385,6 +400,7 @@ export class Session implements QuerySession {
       portal.done = true
       result.complete(execution.tag(rows))
     }
+    this.tracing?.ran()
     return result
   }
 
@@ -437,6 +453,7 @@ export class Session implements QuerySession {
   }
 
   private *parsing(name: string, sql: string, types: readonly Oid[]): Task<void> {
+    this.tracing?.enter(sql)
     const parsed = this.runtime.plans.parse(sql)
     if (parsed.length > 1) throw new SqlError('42601', 'cannot insert multiple commands into a prepared statement')
     for (const oid of types) if (oid !== 0 && typeByOid(oid) === undefined) throw unknownType(oid)
@@ -504,6 +521,7 @@ export class Session implements QuerySession {
     resultFormats: readonly number[],
   ): Task<void> {
     const statement = this.statement(statementName)
+    this.tracing?.enter(statement.parsed.text)
     this.checkState(statement)
     if (statement !== emptyStatement) this.startMessage()
     if (name !== '' && this.portals.has(name)) throw new SqlError('42P03', `cursor "${name}" already exists`)
@@ -563,6 +581,7 @@ export class Session implements QuerySession {
       this.output.emptyQueryResponse()
       return
     }
+    this.tracing?.enter(statement.parsed.text)
     this.checkState(statement)
     this.executions++
     if (portal.done) {
@@ -684,6 +703,7 @@ export class Session implements QuerySession {
     this.unreleased = undefined
     this.copyIn = undefined
     const told = this.told(error)
+    this.tracing?.leave(told.code)
     if (this.closed) return
     this.output.error(told)
     this.block.fail()
@@ -706,6 +726,10 @@ export class Session implements QuerySession {
     if (this.closed) return
     this.reportChanges()
     const { status } = this.block
+    if (this.tracing !== undefined) {
+      this.tracing.leave()
+      if (status === 'I') this.tracing = undefined
+    }
     this.output.readyForQuery(status)
     this.startIdleTimer(status !== 'I')
   }
@@ -742,6 +766,7 @@ export class Session implements QuerySession {
   close(): void {
     if (this.closed) return
     this.closed = true
+    this.tracing?.leave()
     this.left()
     this.idleTimer?.cancel()
     const gone = new SqlError('08006', 'the client is gone')

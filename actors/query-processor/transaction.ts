@@ -3,6 +3,7 @@
 // Invariant: a statement sees storage at tauStart under the writes of earlier commands of its own transaction, and nothing else.
 
 import type { MaybePromise } from '../../bus/bus.ts'
+import { beginStep, type Traced } from '../../observability/tracing.ts'
 import { assert } from '../../protocol/assert.ts'
 import type { Oid } from '../../protocol/ids.ts'
 import { type Key, type KeyRange, storageIdOf } from '../../protocol/key.ts'
@@ -37,6 +38,8 @@ export class Transaction implements Access {
   private begun: Snapshot | undefined
   /** The running statement's number. */
   command = 0
+  /** Of the statement whose rows are read, '' while nobody traces it. The catalog's rows are no step of the journey. */
+  traceparent = ''
   private commandLast = 0
   private lastStorage = -1
 
@@ -50,11 +53,20 @@ export class Transaction implements Access {
     return this.begun
   }
 
-  /** The snapshot, taken now if there is none yet. `atLeast`: the tau a refusal named. */
-  begin(atLeast: Tau): MaybePromise<Snapshot> {
+  /** The snapshot, taken now if there is none yet. `atLeast`: the tau a refusal named. `traceparent`: of the statement that needs it. */
+  begin(atLeast: Tau, traceparent = ''): MaybePromise<Snapshot> {
     if (this.begun !== undefined) return this.begun
+    const span = beginStep('query-processor.begin', traceparent)
     const snapshot = this.needs.circle.begin(atLeast)
-    return snapshot instanceof Promise ? snapshot.then((given) => (this.begun = given)) : (this.begun = snapshot)
+    if (snapshot instanceof Promise) return snapshot.then((given) => this.began(given, span))
+    return this.began(snapshot, span)
+  }
+
+  private began(snapshot: Snapshot, span: Traced | undefined): Snapshot {
+    span?.set('taudb.tau_start', snapshot.tau)
+    span?.end()
+    this.begun = snapshot
+    return snapshot
   }
 
   /** The next statement: it sees what was written before, and not what it writes itself. */
@@ -81,9 +93,11 @@ export class Transaction implements Access {
 
   scan(specification: ScanSpecification): RowScan {
     const snapshot = this.at()
+    const { writeSet, command, traceparent } = this
+    const reader = { circle: this.needs.circle, snapshot, writeSet, command, traceparent }
     return specification.aggregates === undefined
-      ? new MergedScan(this.needs.circle, snapshot, this.writeSet, this.command, specification)
-      : new AggregateScan(this.needs.circle, snapshot, this.writeSet, this.command, specification, specification.aggregates)
+      ? new MergedScan(reader, specification)
+      : new AggregateScan(reader, specification, specification.aggregates)
   }
 
   write(key: Key, postImage: Uint8Array | undefined, mode: Mode): void {
@@ -119,7 +133,9 @@ export class Transaction implements Access {
 
   private stored(key: Key): MaybePromise<Uint8Array | undefined> {
     const { tau, vector } = this.at()
-    const answer = this.needs.circle.get({ kind: 'get', clock: this.needs.circle.clock(), tauStart: tau, vector, key })
+    const { traceparent } = this
+    const { circle } = this.needs
+    const answer = circle.get({ kind: 'get', clock: circle.clock(), tauStart: tau, vector, key, traceparent })
     return answer instanceof Promise ? answer.then((found) => this.found(key, found)) : this.found(key, answer)
   }
 

@@ -3,9 +3,10 @@
  * From: the query processor. To: the query processor, a bounded batch at a time.
  * Invariant: the answer is what the journal had committed at or below tauStart, nothing more and nothing less.
  */
+import { beginStep } from '../../observability/tracing.ts'
 import type { Key } from '../../protocol/key.ts'
 import { keyAfter } from '../../protocol/key.ts'
-import type { ScanAnswer, ScanRequest } from '../../protocol/messages.ts'
+import type { GetAnswer, GetRequest, ScanAnswer, ScanRequest } from '../../protocol/messages.ts'
 import { type Accumulator, accumulator } from './aggregate.ts'
 import { columnsOf, compile } from './filter.ts'
 import { RowReader } from './row-reader.ts'
@@ -17,8 +18,28 @@ const noLayout = { types: [], missing: [] }
 const firstChunkBytes = 8_192
 const chunkBytesMax = 262_144
 
+/** The one row under a key. */
+export function get(store: VersionStore, { key, tauStart, traceparent }: GetRequest): GetAnswer {
+  const span = traceparent === undefined ? undefined : beginStep('storage.scan', traceparent, { 'taudb.tau_start': tauStart })
+  const answer = store.get(key, tauStart)
+  span?.set('taudb.keys_read', 1)
+  span?.set('taudb.rows', answer === undefined ? 0 : 1)
+  span?.end()
+  return answer
+}
+
 /** One batch. `resume` says where the rest of the range begins (forward) or ends (reverse). */
 export function scan(store: VersionStore, request: ScanRequest): ScanAnswer {
+  const { traceparent, tauStart } = request
+  const span = traceparent === undefined ? undefined : beginStep('storage.scan', traceparent, { 'taudb.tau_start': tauStart })
+  const answer = scanned(store, request)
+  span?.set('taudb.keys_read', answer.keysRead)
+  span?.set('taudb.rows', answer.keys.length)
+  span?.end()
+  return answer
+}
+
+function scanned(store: VersionStore, request: ScanRequest): ScanAnswer {
   const { range, reverse, rowsMax, bytesMax, filter, skip, aggregates, tauStart } = request
   const columns = [
     ...(filter === undefined ? [] : columnsOf(filter)),

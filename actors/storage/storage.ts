@@ -22,7 +22,7 @@ import { type Tau, tau } from '../../protocol/time.ts'
 import { answering, Lifecycle } from '../actor.ts'
 import type { RangeMap } from '../topology.ts'
 import { apply } from './apply.ts'
-import { scan } from './scan.ts'
+import { get, scan } from './scan.ts'
 import { vacuumDelayMs, vacuumInTurns } from './vacuum.ts'
 import type { VersionStore } from './version-store.ts'
 
@@ -85,7 +85,7 @@ export class Storage {
   private get(request: GetRequest): MaybePromise<GetAnswer> {
     if (this.covers(request.vector)) {
       this.checkHorizon(request.tauStart)
-      return this.store.get(request.key, request.tauStart)
+      return get(this.store, request)
     }
     return this.caughtUp(request.vector).then(() => this.get(request))
   }

@@ -71,6 +71,10 @@ export class BackendWriter implements SessionOutput {
   flushDue = false
   /** What the last ReadyForQuery said. */
   status: TransactionStatus = 'I'
+  /** No message of the next transaction has come: whoever takes the first one sets it to false. */
+  isFresh = true
+  /** Hears of the end of the transaction under way. */
+  rested: (() => void) | undefined
   /** Between CopyInResponse and whatever ends the copy; the runner of the session clears it. */
   copyIn = false
 
@@ -191,6 +195,10 @@ export class BackendWriter implements SessionOutput {
     this.constant(readyForQuery[status])
     this.status = status
     this.flushDue = true
+    if (status === 'I') {
+      this.isFresh = true
+      this.rested?.()
+    }
   }
 
   copyInResponse(format: 0 | 1, columnFormats: readonly (0 | 1)[]): void {

@@ -56,6 +56,8 @@ export class EchoSession implements QuerySession {
     this.owner = owner
   }
 
+  trace(): void {}
+
   reportedParameters(): Iterable<readonly [string, string]> {
     return [
       ['server_version', '16.14'],

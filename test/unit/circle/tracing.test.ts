@@ -1,56 +1,27 @@
-import { ROOT_CONTEXT, type Span, type Tracer, trace } from '@opentelemetry/api'
 import { afterEach, expect, test } from 'vitest'
 import { ask } from '../../../actors/actor.ts'
+import { type CollectedSpan, collectingTracer } from '../../../observability/collector.ts'
 import { journey } from '../../../observability/journey.ts'
 import { beginStep, beginTrace, traceWith } from '../../../observability/tracing.ts'
 import type { AdjudicatorRequests } from '../../../protocol/messages.ts'
 import { tau } from '../../../protocol/time.ts'
 import { Driver, write } from './driver.ts'
 
-interface Collected {
-  readonly name: string
-  readonly traceId: string
-  readonly spanId: string
-  readonly parentId: string | undefined
-  readonly attributes: Record<string, unknown>
-  ended: boolean
+/** The gate opened for a list of spans, in the order in which they began. */
+function collect(sample: () => boolean): readonly CollectedSpan[] {
+  const spans: CollectedSpan[] = []
+  let last = 0
+  const collector = { begun: (span: CollectedSpan) => spans.push(span), ended: () => {} }
+  const needs = { now: () => 0, randomBytes: (length: number) => String(++last).padStart(length, '0') }
+  close = traceWith({ tracer: collectingTracer(collector, needs), sample })
+  return spans
 }
 
-/** An SDK of a few lines: remembers spans. */
-function collector(): { readonly tracer: Tracer; readonly spans: Collected[] } {
-  const spans: Collected[] = []
-  const startSpan: Tracer['startSpan'] = (name, options, context) => {
-    const parent = trace.getSpanContext(context ?? ROOT_CONTEXT)
-    const collected: Collected = {
-      name,
-      traceId: parent?.traceId ?? String(spans.length + 1).padStart(32, '0'),
-      spanId: String(spans.length + 1).padStart(16, '0'),
-      parentId: parent?.spanId,
-      attributes: { ...options?.attributes },
-      ended: false,
-    }
-    spans.push(collected)
-    const span = {
-      spanContext: () => ({ traceId: collected.traceId, spanId: collected.spanId, traceFlags: 1 }),
-      setAttribute: (attribute: string, value: unknown) => {
-        collected.attributes[attribute] = value
-        return span
-      },
-      setStatus: () => span,
-      end: () => {
-        collected.ended = true
-      },
-    } as unknown as Span
-    return span
-  }
-  return { tracer: { startSpan } as Tracer, spans }
-}
-
-afterEach(() => traceWith(undefined))
+let close = (): void => {}
+afterEach(() => close())
 
 test('append, route and apply join the tree of the statement that committed', async () => {
-  const { tracer, spans } = collector()
-  traceWith({ tracer, sample: () => true })
+  const spans = collect(() => true)
   const driver = await Driver.start()
   const root = beginTrace('query-processor.statement')
   const committing = beginStep('query-processor.commit', root?.traceparent ?? '')
@@ -76,7 +47,7 @@ test('append, route and apply join the tree of the statement that committed', as
     'query-processor.commit > crossbar.route',
     'query-processor.commit > storage.apply',
   ])
-  expect(spans.every(({ ended }) => ended)).toBe(true)
+  expect(spans.every(({ endMicros }) => endMicros !== undefined)).toBe(true)
   for (const { name, attributes } of spans) {
     const known: readonly string[] = journey.find((step) => step.name === name)?.attributes ?? []
     expect(Object.keys(attributes).filter((attribute) => !known.includes(attribute))).toEqual([])
@@ -85,9 +56,8 @@ test('append, route and apply join the tree of the statement that committed', as
 })
 
 test('what is not sampled touches nothing, and neither does a foreign traceparent', () => {
-  const { tracer, spans } = collector()
   expect(beginTrace('query-processor.statement')).toBe(undefined)
-  traceWith({ tracer, sample: () => false })
+  const spans = collect(() => false)
   expect(beginTrace('query-processor.statement')).toBe(undefined)
   expect(beginStep('journal.append', '')).toBe(undefined)
   expect(beginStep('journal.append', '01-x-y-00')).toBe(undefined)
