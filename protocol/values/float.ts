@@ -213,6 +213,8 @@ export function compareFloat(a: number, b: number): number {
 
 function encodeFloatKey(value: number, writer: ByteWriter): void {
   bits.setFloat64(0, value === 0 ? 0 : value)
+  // Minus NaN is NaN, but its sign bit would put it before everything; Number.NaN itself has whatever bits the machine left in it.
+  if (Number.isNaN(value)) bits.setBigUint64(0, 0x7ff8000000000000n)
   const high = bits.getInt32(0)
   if (high < 0) {
     writer.i32(~high)

@@ -71,3 +71,12 @@ select $1::float8 * $2;
 --: 1e999
 select $1::float8;
 drop table readings;
+create table nans (id int primary key, d double precision unique, r real);
+create index on nans (r);
+insert into nans values (1, 'NaN', 'NaN'), (2, 1, 1);
+update nans set d = -d, r = -r;
+select id from nans where d = 'NaN';
+select id from nans where r >= 0;
+select max(d), min(r) from nans;
+insert into nans values (3, 'NaN', 1);
+drop table nans;

@@ -38,6 +38,18 @@ async function transcript(statements: readonly (string | readonly [pg.Client, st
   return told
 }
 
+test('a column added with a default keeps it in older rows when its type changes', async () => {
+  expect(
+    await transcript([
+      'create table late (id int primary key)',
+      'insert into late values (1), (2)',
+      "alter table late add n int default 5, add t text default 'a'",
+      'alter table late alter n drop default, alter n type bigint, alter t type varchar(5)',
+      'select * from late order by id',
+    ]),
+  ).toEqual(['CREATE', 'INSERT', 'ALTER', 'ALTER', '1|5|a 2|5|a'])
+})
+
 test('rows are rewritten under a new key, with new types and in new columns', async () => {
   expect(
     await transcript([

@@ -22,7 +22,9 @@ const text = fc.string({
   unit: fc.constantFrom('a', 'b', ' ', '\u0001', 'é', '\ud7ff', '\ue000', '\uffff', '😀', '𐀀'),
   maxLength: 6,
 })
-const float = fc.oneof(fc.double(), fc.constantFrom(0, -0, Number.NaN, Infinity, -Infinity, 5e-324, -5e-324, 1, -1))
+/** With its sign bit set: what `-x` makes of NaN. */
+const minusNaN = new DataView(new BigUint64Array([0xffffffffffffffffn]).buffer).getFloat64(0)
+const float = fc.oneof(fc.double(), fc.constantFrom(0, -0, Number.NaN, minusNaN, Infinity, -Infinity, 5e-324, -5e-324, 1, -1))
 
 const values: Record<string, fc.Arbitrary<Value>> = {
   bool: fc.boolean(),

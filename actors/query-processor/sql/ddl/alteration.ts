@@ -63,7 +63,10 @@ export class Alteration {
       primaryKey: before.primaryKey,
       columns: this.table.columns.map((column) => {
         const type = this.storedTypes.get(column.attnum - 1)
-        return type === undefined ? column : { ...column, type }
+        if (type === undefined) return column
+        // A row stored before the column was added still reads as its old default.
+        const missing = before.columns[column.attnum - 1]?.missing
+        return { ...column, type, ...(missing !== undefined && { missing }) }
       }),
     }
     if (rewrite) await this.moveStorage()
