@@ -162,6 +162,11 @@ export interface ScanAnswer {
   readonly aggregates?: readonly Value[]
 }
 
+/** What lies below the version horizon of now may go at once, without waiting for storage to come to it. */
+export interface VacuumRequest extends Stamped {
+  readonly kind: 'vacuum'
+}
+
 /* ---------------------------------------------------------------- journal to storage */
 
 /** One record's post-images for one shard, in the journal's order. Empty when the record has none: the position still moves. */
@@ -198,4 +203,5 @@ export interface AdjudicatorRequests {
 export interface StorageRequests {
   get: { ask: GetRequest; answer: GetAnswer }
   scan: { ask: ScanRequest; answer: ScanAnswer }
+  vacuum: { ask: VacuumRequest; answer: undefined }
 }

@@ -17,6 +17,7 @@ import type {
   ScanAnswer,
   ScanRequest,
   StorageRequests,
+  VacuumRequest,
 } from '../../protocol/messages.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import { ask, HighestClock } from '../actor.ts'
@@ -159,6 +160,13 @@ export class BusCircle implements Circle {
 
   outcome(request: OutcomeRequest): MaybePromise<Outcome> {
     return ask<AdjudicatorRequests, 'outcome'>(this.world, this.topology.adjudicator(request.id.leader), request)
+  }
+
+  async vacuum(): Promise<void> {
+    const request: VacuumRequest = { kind: 'vacuum', clock: this.clock() }
+    for (const { shard } of this.topology.map.shards) {
+      await answered(() => ask<StorageRequests, 'vacuum'>(this.world, this.topology.storage(shard), request))
+    }
   }
 }
 

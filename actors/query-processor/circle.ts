@@ -27,6 +27,8 @@ export interface Circle {
   scan(request: ScanRequest): MaybePromise<ScanAnswer>
   commit(request: CommitRequest): MaybePromise<CommitAnswer>
   outcome(request: OutcomeRequest): MaybePromise<Outcome>
+  /** Row versions that no reader can ask for any more are freed now, in every shard. */
+  vacuum(): MaybePromise<void>
   /** A new id: one transaction for ever. */
   newId(): TransactionId
   /** In no record above this (rule 4). */

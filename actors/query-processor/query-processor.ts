@@ -2,7 +2,6 @@
 // From: frontend.session. To: query-processor.statement; the circle through bus requests.
 // Invariant: a session is opened only while the processor serves, and draining waits for no one who is idle.
 
-import type { MaybePromise } from '../../bus/bus.ts'
 import type { World } from '../../bus/world.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { transactionBytesDefault } from '../../protocol/limits.ts'
@@ -33,8 +32,6 @@ export interface QueryProcessorOptions {
   readonly transactionBytesMax?: number
   /** What the process may use: a quarter of it for statements, a half for uncommitted writes. */
   readonly memoryBytesMax?: number
-  /** VACUUM asks storage to drop what nobody can read. */
-  readonly vacuum?: () => MaybePromise<void>
   readonly newSpill?: Runtime['newSpill']
   /** Hears of bugs of ours that a client was told as XX000. */
   readonly onBug?: (error: unknown) => void
@@ -75,7 +72,6 @@ export class QueryProcessor implements QueryProcessorPort {
       database: options.database ?? 'postgres',
       memory: new MemoryPool(memoryBytesMax / 4),
       newTransaction,
-      vacuum: options.vacuum ?? ((): void => {}),
       newSpill: options.newSpill ?? ((): undefined => undefined),
       bug: options.onBug ?? ((): void => {}),
     }

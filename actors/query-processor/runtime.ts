@@ -25,8 +25,6 @@ export interface Runtime {
   /** What all statements share. */
   readonly memory: MemoryPool
   newTransaction(nextSequenceValue: (sequenceOid: number) => MaybePromise<bigint>): Transaction
-  /** VACUUM: old versions go now. */
-  vacuum(): MaybePromise<void>
   /** A scratch area for one statement, emptied by `release`; undefined where there is no disk. */
   newSpill(): (SpillArea & { release(): void }) | undefined
   /** Jobs that DDL queues. */

@@ -146,8 +146,9 @@ interface VacuumStmt {
 }
 
 /**
- * VACUUM drops row versions that nobody can read any more, in all tables: storage keeps them by key, not by table. ANALYZE has nothing to
- * gather, since plans use no statistics. Both check that the tables they name are there.
+ * VACUUM frees row versions that nobody can read any more, in all tables: storage keeps them by key, not by table. Those of the last five
+ * minutes stay, since a reader may be that old; storage frees the others by itself every few seconds, so VACUUM only makes sure of it now.
+ * ANALYZE has nothing to gather, since plans use no statistics. Both check that the tables they name are there.
  */
 export function* vacuum(session: Session, statement: PreparedStatement, isOneOfSeveral: boolean): Task<Answer> {
   const { is_vacuumcmd: isVacuum = false, rels = [], options = [] } = statement.body as VacuumStmt
@@ -166,7 +167,7 @@ export function* vacuum(session: Session, statement: PreparedStatement, isOneOfS
     yield* session.plan(new PreparedStatement({ ...statement.parsed, node: probe, positionOf }, [], undefined))
   }
   if (isVacuum) {
-    const done = session.runtime.vacuum()
+    const done = session.runtime.circle.vacuum()
     if (done instanceof Promise) yield session.interrupts.guard(done)
   }
   return { tag }

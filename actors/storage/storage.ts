@@ -44,6 +44,8 @@ export class Storage {
   private registrations: Registration[] = []
   private waiting: Waiting[] = []
   private vacuuming: Timer | undefined
+  /** The last vacuum's end, one way or the other. */
+  private vacuumed: Promise<void> = Promise.resolve()
 
   constructor(world: World, map: RangeMap, shard: number, store: VersionStore) {
     this.world = world
@@ -62,7 +64,11 @@ export class Storage {
     this.registrations = [
       bus.serve(
         subjects.storage(this.shard),
-        answering<StorageRequests>({ get: (request) => this.get(request), scan: (request) => this.scan(request) }),
+        answering<StorageRequests>({
+          get: (request) => this.get(request),
+          scan: (request) => this.scan(request),
+          vacuum: () => this.vacuum().then(() => undefined),
+        }),
         { queue: 'replicas' },
       ),
       bus.serve(subjects.postImages(this.shard), (images: PostImages | Staging) =>
@@ -154,9 +160,16 @@ export class Storage {
     return tau(Math.max(0, Math.min(...taus) - versionHorizonMicros))
   }
 
+  /** Whoever asks while it is under way gets a run of their own behind it. */
+  private vacuum(): Promise<void> {
+    const vacuumed = this.vacuumed.then(() => vacuumInTurns(this.world, this.store, this.horizon(), () => this.lifecycle.serving))
+    this.vacuumed = vacuumed.catch(() => {})
+    return vacuumed
+  }
+
   private vacuumLater(): void {
     this.vacuuming = this.world.clock.after(vacuumDelayMs, () => {
-      vacuumInTurns(this.world, this.store, this.horizon(), () => this.lifecycle.serving).then(
+      this.vacuum().then(
         () => {
           if (this.lifecycle.serving) this.vacuumLater()
         },

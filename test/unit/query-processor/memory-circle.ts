@@ -6,6 +6,7 @@ import { EmbeddedBus } from '../../../bus/embedded.ts'
 import { realWorld } from '../../../bus/real-world.ts'
 import { epoch, partition, sequence, type TransactionId } from '../../../protocol/ids.ts'
 import type { Key } from '../../../protocol/key.ts'
+import { versionHorizonMicros } from '../../../protocol/limits.ts'
 import type {
   CommitAnswer,
   CommitRequest,
@@ -85,6 +86,10 @@ export class MemoryCircle implements Circle {
     })
     const answer: CommitAnswer = { clock: 0, verdict: { kind: 'commit', tauCommit } }
     return applied instanceof Promise ? applied.then(() => answer) : answer
+  }
+
+  vacuum(): void {
+    while (this.store.vacuum(tau(Math.max(0, this.last - versionHorizonMicros))));
   }
 
   outcome(): Outcome {

@@ -98,3 +98,18 @@ test('five minutes of tau later the old snapshot is too old, the one at the hori
   await expect(get(world, 19, [3])).rejects.toMatchObject({ code: '72000', message: 'snapshot too old' })
   expect(await get(world, 20, [3])).toBe('two')
 })
+
+test('VACUUM frees at once what no reader can ask for, and nothing that one still can', async () => {
+  const { world, store } = await storage()
+  apply(world, 1, 10, 'one')
+  apply(world, 2, 20, 'two')
+  apply(world, 3, 30, 'three')
+  apply(world, 4, 25 + versionHorizonMicros, 'four')
+  const before = store.bytesUsed()
+  await ask<StorageRequests, 'vacuum'>(world, subjects.storage(0), { kind: 'vacuum', clock: 0 })
+  expect(store.versionHorizon).toBe(25)
+  expect(store.bytesUsed()).toBeLessThan(before)
+  expect(await get(world, 25, [4])).toBe('two')
+  expect(await get(world, 30, [4])).toBe('three')
+  await expect(get(world, 24, [4])).rejects.toMatchObject({ code: '72000' })
+})
