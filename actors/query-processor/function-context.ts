@@ -2,7 +2,9 @@ import type { MaybePromise } from '../../bus/bus.ts'
 import type { Notice } from '../../protocol/errors.ts'
 import type { Oid } from '../../protocol/ids.ts'
 import type { InputSettings } from '../../protocol/values/type.ts'
+import type { Value } from '../../protocol/values/value.ts'
 import type { Session } from './session.ts'
+import { sessionRows } from './session-rows.ts'
 import type { Catalog } from './sql/catalog/schema.ts'
 import type { FunctionContext } from './sql/functions/registry.ts'
 
@@ -74,6 +76,10 @@ export class StatementContext implements FunctionContext {
   setval(sequenceOid: Oid, value: bigint, isCalled: boolean): MaybePromise<bigint> {
     this.session.refuseReadOnly('setval()')
     return this.session.sequences.set(sequenceOid, value, isCalled)
+  }
+
+  systemRows(relation: string): Iterable<{ readonly [column: string]: Value }> | undefined {
+    return sessionRows(this.session, relation)
   }
 
   readonly transactionId = (): bigint => this.session.transactionNumber()

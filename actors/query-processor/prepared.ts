@@ -31,6 +31,11 @@ export class PreparedStatement {
   /** Parse and PREPARE find out what their parameters are; a simple query has none but those it was given. */
   infersParameters = false
 
+  /** Of PREPARE, not of Parse. */
+  isFromSql = false
+  /** Microseconds since 2000-01-01. */
+  preparedAt = 0n
+
   /** `cacheKey`: under which other statements share the plan; undefined: nobody does. */
   constructor(parsed: ParsedStatement, given: readonly Oid[], cacheKey: string | undefined) {
     this.parsed = parsed

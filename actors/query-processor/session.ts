@@ -464,6 +464,7 @@ export class Session implements QuerySession {
       statement.infersParameters = true
       this.checkState(statement)
       this.startMessage()
+      statement.preparedAt = this.statementTime
       if (statement.isPlannable) yield* this.plan(statement)
     }
     if (name !== '' && this.prepared.has(name)) throw new SqlError('42P05', `prepared statement "${name}" already exists`)

@@ -25,6 +25,8 @@ export function* prepareStatement(session: Session, statement: PreparedStatement
   const types = argtypes.length === 0 ? [] : yield* typesOf(session, statement, argtypes)
   const made = new PreparedStatement({ ...statement.parsed, node: query }, types, undefined)
   made.infersParameters = true
+  made.isFromSql = true
+  made.preparedAt = session.statementTime
   if (!made.isPlannable) throw unsupported(`PREPARE of ${nodeKind(query)}`)
   yield* session.plan(made)
   session.prepared.set(name, made)

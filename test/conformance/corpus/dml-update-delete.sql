@@ -66,7 +66,6 @@ delete from t where id between $1 and $2 returning id;
 update t set b = $2 where id = $1 returning *;
 --: 7 | x
 update t set a = $2 where id = $1;
-merge into t using (values (7, 1), (8, 2), (70, 3)) as s(id, n) on t.id = s.id when matched and s.n = 1 then delete when matched then update set a = s.n when not matched then insert (id, a) values (s.id, s.n);
 select * from t order by id;
 truncate t, other;
 select count(*) from t;

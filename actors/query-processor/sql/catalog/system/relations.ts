@@ -19,10 +19,10 @@ interface Loaded {
 
 let loaded: Loaded | undefined
 
-function column(name: string, type: Oid, notNull: boolean, attnum: number): Column {
+function column(name: string, type: Oid, notNull: boolean, attnum: number, typmod = noTypmod): Column {
   // pg_node_tree, pg_lsn and the like are texts to whoever reads them.
   const oid = findBuiltinType(type) === undefined ? textOid : type
-  return { attnum, name, type: { oid, typmod: noTypmod }, notNull, dropped: false }
+  return { attnum, name, type: { oid, typmod }, notNull, dropped: false }
 }
 
 function table(oid: Oid, schemaOid: Oid, relkind: 'r' | 'v', name: string, columns: readonly Column[]): SystemTable {
@@ -39,7 +39,14 @@ function parse(line: string): SystemTable {
     name,
     columns.split(' ').map((text, i) => {
       const [columnName = '', type = ''] = text.split(':')
-      return column(columnName, Number.parseInt(type, 10), type.endsWith('!'), i + 1)
+      const [, typmod] = /\/(\d+)/.exec(type) ?? []
+      return column(
+        columnName,
+        Number.parseInt(type, 10),
+        type.endsWith('!'),
+        i + 1,
+        typmod === undefined ? noTypmod : Number(typmod),
+      )
     }),
   )
 }
