@@ -122,7 +122,7 @@ export function ownAggregates(aggregates: readonly StorageAggregate[], layout: R
 }
 
 /** Two partial results into one. NULL: no row with a value so far. */
-export function combineAggregates(aggregates: readonly StorageAggregate[], a: readonly Value[], b: readonly Value[]): Value[] {
+function combineAggregates(aggregates: readonly StorageAggregate[], a: readonly Value[], b: readonly Value[]): Value[] {
   return aggregates.map((aggregate, i) => combine(aggregate, a[i] as Value, b[i] as Value))
 }
 

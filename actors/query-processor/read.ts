@@ -4,7 +4,7 @@ import type { Key, KeyRange } from '../../protocol/key.ts'
 import type { RowLayout, ScanAnswer, ScanRequest } from '../../protocol/messages.ts'
 import type { Predicate, StorageAggregate } from '../../protocol/predicate.ts'
 import type { Circle, Snapshot } from './circle.ts'
-import { combineAggregates, ownAggregates, passes } from './own-rows.ts'
+import { ownAggregates, passes } from './own-rows.ts'
 import type { RowBatch, RowScan, ScanSpecification } from './sql/execute/access.ts'
 import type { WriteSet } from './write-set.ts'
 
@@ -118,62 +118,65 @@ export class MergedScan implements RowScan {
   }
 }
 
-/** Partial results of pushed-down aggregates over the whole range, own rows included, as one batch. */
+/** Own rows looked at in one turn. */
+const ownRowsMax = 4_096
+
+/** Partial results of pushed-down aggregates, a batch for each part of the range, own rows first: whoever asks lets others run in between. */
 export class AggregateScan implements RowScan {
   private readonly reader: Reader
   private readonly specification: ScanSpecification
   private readonly aggregates: readonly StorageAggregate[]
-  private done = false
+  private own: Iterator<OwnRow, void> | undefined
+  private readonly skip: Key[] = []
+  private range: KeyRange | undefined
 
   constructor(reader: Reader, specification: ScanSpecification, aggregates: readonly StorageAggregate[]) {
+    const { writeSet, command } = reader
     this.reader = reader
     this.specification = specification
     this.aggregates = aggregates
+    this.range = specification.range
+    if (writeSet.size > 0) this.own = writeSet.within(specification.range, false, command)
   }
 
   next(): MaybePromise<RowBatch | undefined> {
-    if (this.done) return undefined
-    this.done = true
-    const { range, layout, filter } = this.specification
-    const skip: Key[] = []
+    if (this.own !== undefined) return this.ownPart(this.own)
+    const { range } = this
+    if (range === undefined) return undefined
+    const answer = this.ask(range)
+    return answer instanceof Promise ? answer.then((arrived) => this.take(range, arrived)) : this.take(range, answer)
+  }
+
+  private ownPart(own: Iterator<OwnRow, void>): RowBatch {
+    const { layout, filter } = this.specification
     const rows: Uint8Array[] = []
-    for (const [key, postImage] of this.reader.writeSet.within(range, false, this.reader.command)) {
-      skip.push(key)
+    let keysRead = 0
+    while (keysRead < ownRowsMax) {
+      const step = own.next()
+      if (step.done === true) {
+        this.own = undefined
+        break
+      }
+      const [key, postImage] = step.value
+      keysRead++
+      this.skip.push(key)
       if (postImage !== null && (filter === undefined || passes(filter, layout as RowLayout, postImage))) rows.push(postImage)
     }
-    const own = rows.length === 0 ? undefined : ownAggregates(this.aggregates, layout as RowLayout, rows)
-    return this.collect(range, skip, { keys: [], rows: [], keysRead: skip.length, ...(own !== undefined && { aggregates: own }) })
+    const aggregates = rows.length === 0 ? undefined : ownAggregates(this.aggregates, layout as RowLayout, rows)
+    return { keys: [], rows: [], keysRead, ...(aggregates !== undefined && { aggregates }) }
   }
 
-  private collect(from: KeyRange, skip: readonly Key[], start: RowBatch): MaybePromise<RowBatch> {
-    let range = from
-    let total = start
-    for (;;) {
-      const answer = this.ask(range, skip)
-      if (answer instanceof Promise) {
-        return answer.then((arrived) => {
-          const sum = this.add(total, arrived)
-          return arrived.resume === undefined ? sum : this.collect({ start: arrived.resume, end: range.end }, skip, sum)
-        })
-      }
-      total = this.add(total, answer)
-      if (answer.resume === undefined) return total
-      assert(answer.resume > range.start, 'a scan that goes on has moved')
-      range = { start: answer.resume, end: range.end }
-    }
+  private take(range: KeyRange, { resume, aggregates, keysRead }: ScanAnswer): RowBatch {
+    assert(aggregates !== undefined, 'storage answers the aggregates it was asked for')
+    if (resume !== undefined) assert(resume > range.start, 'a scan that goes on has moved')
+    this.range = resume === undefined ? undefined : { start: resume, end: range.end }
+    return { keys: [], rows: [], keysRead, aggregates }
   }
 
-  private add(total: RowBatch, answer: ScanAnswer): RowBatch {
-    assert(answer.aggregates !== undefined, 'storage answers the aggregates it was asked for')
-    const aggregates =
-      total.aggregates === undefined ? answer.aggregates : combineAggregates(this.aggregates, total.aggregates, answer.aggregates)
-    return { keys: [], rows: [], keysRead: total.keysRead + answer.keysRead, aggregates }
-  }
-
-  private ask(range: KeyRange, skip: readonly Key[]): MaybePromise<ScanAnswer> {
+  private ask(range: KeyRange): MaybePromise<ScanAnswer> {
     const { layout, filter } = this.specification
     const request = scanRequest(this.reader, range, false, Number.MAX_SAFE_INTEGER, layout, filter)
-    return this.reader.circle.scan({ ...request, aggregates: this.aggregates, ...(skip.length > 0 && { skip }) })
+    return this.reader.circle.scan({ ...request, aggregates: this.aggregates, ...(this.skip.length > 0 && { skip: this.skip }) })
   }
 }
 

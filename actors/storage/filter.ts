@@ -23,10 +23,36 @@ export function columnsOf(predicate: Predicate): number[] {
   }
 }
 
-/** Compiles a predicate once a scan; the result says whether an opened row passes. */
-export function compile(predicate: Predicate): (row: RowReader) => boolean {
+/** How many tests a row may have to pass: a scan looks at fewer rows in one turn where each costs more. */
+function testsIn(predicate: Predicate): number {
+  switch (predicate.kind) {
+    case 'and':
+      return predicate.of.reduce((sum, one) => sum + testsIn(one), 0)
+    case 'or':
+      return gathered(predicate.of).reduce((sum, one) => sum + testsIn(one), 0)
+    case 'not':
+      return testsIn(predicate.of)
+    default:
+      return 1
+  }
+}
+
+interface Filter {
+  /** Whether an opened row passes. */
+  readonly passes: (row: RowReader) => boolean
+  readonly tests: number
+}
+
+/** A scan asks many times with the same predicate. */
+const compiled = new WeakMap<Predicate, Filter>()
+
+export function compile(predicate: Predicate): Filter {
+  const known = compiled.get(predicate)
+  if (known !== undefined) return known
   const test = testOf(predicate)
-  return (row) => test(row) === 1
+  const filter: Filter = { passes: (row) => test(row) === 1, tests: testsIn(predicate) }
+  compiled.set(predicate, filter)
+  return filter
 }
 
 function testOf(predicate: Predicate): Test {
@@ -57,7 +83,7 @@ function testOf(predicate: Predicate): Test {
     case 'and':
       return allOf(predicate.of.map(testOf))
     case 'or':
-      return anyOf(predicate.of.map(testOf))
+      return anyOf(gathered(predicate.of).map(testOf))
   }
 }
 
@@ -98,6 +124,32 @@ function membership({ column, type, values }: Extract<Predicate, { kind: 'in' }>
     if (found === null) return unknown
     return members.has(hashKey(found)) ? 1 : miss
   }
+}
+
+/** a = 1 OR a = 2 OR ... is one look into a set. */
+function gathered(alternatives: readonly Predicate[]): readonly Predicate[] {
+  if (alternatives.length < 4) return alternatives
+  const lists = new Map<string, { kind: 'in'; column: number; type: number; values: Value[] }>()
+  const others: Predicate[] = []
+  for (const one of alternatives) {
+    const values = equalTo(one)
+    if (values === undefined || !('type' in one)) {
+      others.push(one)
+      continue
+    }
+    const name = `${one.column} ${one.type}`
+    const list = lists.get(name)
+    if (list === undefined) lists.set(name, { kind: 'in', column: one.column, type: one.type, values: [...values] })
+    else for (const value of values) list.values.push(value)
+  }
+  return [...lists.values(), ...others]
+}
+
+function equalTo(predicate: Predicate): readonly Value[] | undefined {
+  if (predicate.kind === 'in') return predicate.values
+  return predicate.kind === 'compare' && predicate.operator === '=' && knownType(predicate.type).hashKey !== undefined
+    ? [predicate.value]
+    : undefined
 }
 
 function allOf(tests: readonly Test[]): Test {

@@ -14,6 +14,9 @@ import type { VersionStore } from './version-store.ts'
 
 /** One answer looks at this many keys at most, so that a selective filter over a large table does not hold everybody up. */
 const keysReadMax = 20_000
+/** With many tests a row, as many fewer rows. */
+const testsMax = 80_000
+const unfiltered = { passes: undefined, tests: 1 }
 const noLayout = { types: [], missing: [] }
 const firstChunkBytes = 8_192
 const chunkBytesMax = 262_144
@@ -46,15 +49,16 @@ function scanned(store: VersionStore, request: ScanRequest): ScanAnswer {
     ...(aggregates ?? []).flatMap((aggregate) => ('column' in aggregate ? [aggregate.column] : [])),
   ]
   const row = columns.length === 0 && filter === undefined ? undefined : new RowReader(request.layout ?? noLayout, columns)
-  const passes = filter === undefined ? undefined : compile(filter)
+  const { passes, tests } = filter === undefined ? unfiltered : compile(filter)
   const accumulators = aggregates?.map(accumulator)
   const skipped = skip === undefined || skip.length === 0 ? undefined : new Skip(skip, reverse)
   const rows = new RowCollector()
   const keys: Key[] = []
+  const keysMax = Math.max(64, Math.min(keysReadMax, testsMax / tests))
   let keysRead = 0
   let last: Key | undefined
   store.scan(range, { reverse, at: tauStart }, (key, bytes, start, end) => {
-    if (keysRead >= keysReadMax || keys.length >= rowsMax || rows.bytes >= bytesMax) {
+    if (keysRead >= keysMax || keys.length >= rowsMax || rows.bytes >= bytesMax) {
       last = key
       return false
     }
