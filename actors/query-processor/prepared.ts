@@ -25,7 +25,7 @@ export class PreparedStatement {
   readonly given: readonly Oid[]
   private planned: Planned | undefined
   private readonly cacheKey: string | undefined
-  /** Parameter types once they are known; they stay when the statement is planned again. */
+  /** Parameter types once they are known; those that a client was told stay when the statement is planned again. */
   parameterTypes: readonly Oid[]
 
   /** Parse and PREPARE find out what their parameters are; a simple query has none but those it was given. */
@@ -68,23 +68,31 @@ export class PreparedStatement {
     const known = this.planned
     const catalogVersion = scope.catalog.version
     if (known !== undefined && known.catalogVersion === catalogVersion && known.environment === environment) return known
-    const shared = this.cacheKey === undefined ? undefined : cache.find(this.cacheKey, catalogVersion, environment)
+    // What a client was told its parameters are stays so. Literals are of the types that the catalog of now gives them.
+    const types = this.infersParameters ? this.parameterTypes : this.given
+    const key = this.sharedKey(types)
+    const shared = key === undefined ? undefined : cache.find(key, catalogVersion, environment)
     const warned: Notice[] = []
-    const planned = shared ?? this.make({ ...scope, notice: (notice) => warned.push(notice) }, environment)
+    const planned = shared ?? this.make({ ...scope, notice: (notice) => warned.push(notice) }, types, environment)
     for (const notice of warned) scope.notice?.(notice)
     if (known !== undefined && !canChangeColumns && !sameColumns(known.bound.columns, planned.bound.columns)) {
       throw new SqlError('0A000', 'cached plan must not change result type')
     }
     // Who is to be warned is warned every time.
-    if (shared === undefined && this.cacheKey !== undefined && warned.length === 0) cache.keep(this.cacheKey, planned)
+    if (shared === undefined && key !== undefined && warned.length === 0) cache.keep(key, planned)
     this.parameterTypes = planned.bound.parameters
     return (this.planned = planned)
   }
 
-  private make(scope: PlanScope, environment: string): Planned {
+  /** Types found under an earlier catalog are part of the key: who prepares the text now may find others. */
+  private sharedKey(types: readonly Oid[]): string | undefined {
+    return this.cacheKey === undefined || types === this.given ? this.cacheKey : `${types.join(',')} of ${this.cacheKey}`
+  }
+
+  private make(scope: PlanScope, types: readonly Oid[], environment: string): Planned {
     const { positionOf, node } = this.parsed
     if (!this.infersParameters && this.parsed.text.includes('$')) refuseParameters(node, this.given.length, positionOf)
-    const bound = bind(node, { ...scope, parameterTypes: this.parameterTypes, positionOf })
+    const bound = bind(node, { ...scope, parameterTypes: types, positionOf })
     const made = plan(bound, scope.catalog)
     compilePlan(made)
     return { catalogVersion: scope.catalog.version, environment, bound, plan: made }

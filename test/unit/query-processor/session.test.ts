@@ -197,3 +197,38 @@ test('an answer is the same with and without the plan cache', async () => {
   }
   expect(answers[0]).toBe(answers[1])
 })
+
+test('a literal has the type of the column of now, a parameter the type that was told', async () => {
+  const processor = new Processor()
+  const one = await processor.open()
+  const two = await processor.open()
+  await transcript(one, [
+    'create table t (v interval)',
+    'prepare p as insert into t values ($1)',
+    "insert into t values ('24:00')",
+  ])
+  await transcript(two, ['drop table t', 'create table t (v time)'])
+  expect(
+    await transcript(one, ["insert into t values ('24:00')", "execute p ('24:00')", 'select v from t']),
+  ).toMatchInlineSnapshot(`
+    "> insert into t values ('24:00')
+    INSERT 0 1
+    I
+    > execute p ('24:00')
+    INSERT 0 1
+    I
+    > select v from t
+    v
+    24:00:00
+    00:00:00
+    SELECT 2
+    I"
+  `)
+  expect(await transcript(two, ["insert into t values ('24:00') returning v"])).toMatchInlineSnapshot(`
+    "> insert into t values ('24:00') returning v
+    v
+    24:00:00
+    INSERT 0 1
+    I"
+  `)
+})
