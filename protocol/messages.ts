@@ -177,8 +177,8 @@ export interface PostImages {
   /** Highest tau closed by this record: the version horizon may follow it. */
   readonly writes: readonly Write[]
   readonly traceparents: readonly string[]
-  /** The writes are those staged before, all of them. */
-  readonly isStaged?: true
+  /** The writes are those staged before, so many. */
+  readonly staged?: number
 }
 
 /**

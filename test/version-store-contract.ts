@@ -146,6 +146,46 @@ export function versionStoreContract(name: string, open: () => Promise<StoreUnde
       expect(applier.store.applied(other)).toEqual({ sequence: 2, tau: 20 })
     })
 
+    test('what is staged is seen when its record comes, all at once, or never', async () => {
+      const applier = await start()
+      const { store } = applier
+      const staged = (at: number, count: number): void => {
+        const images = { partition: p0, sequence: sequence(store.applied(p0).sequence + 1), tau: tau(at), traceparents: [] }
+        void store.apply({ ...images, writes: [], staged: count })
+      }
+      await applier.apply(10, [put('a', 'a10'), put('b', 'b10')])
+      await store.stage([put('a', 'a30'), put('c', 'c30')])
+      await store.stage([put('b', undefined)])
+      expect(all(store, 1_000)).toEqual(['a=a10', 'b=b10'])
+      // Others commit meanwhile, and the disk goes its way.
+      await applier.apply(20, [put('d', 'd20')])
+      await under.sync()
+      expect(all(store, 1_000)).toEqual(['a=a10', 'b=b10', 'd=d20'])
+      expect(() => staged(30, 2)).toThrow('staged whole')
+      await store.unstage()
+      expect(all(store, 1_000)).toEqual(['a=a10', 'b=b10', 'd=d20'])
+      await store.stage([put('a', 'a30'), put('b', undefined), put('c', 'c30')])
+      staged(30, 3)
+      const look = (): unknown => [
+        [all(store, 29), all(store, 30), all(store, 30, { reverse: true })],
+        [value(store, 'a', 29), value(store, 'b', 29), value(store, 'c', 29)],
+        [value(store, 'a', 30), value(store, 'b', 30), value(store, 'c', 30)],
+      ]
+      const expected = [
+        [
+          ['a=a10', 'b=b10', 'd=d20'],
+          ['a=a30', 'c=c30', 'd=d20'],
+          ['d=d20', 'c=c30', 'a=a30'],
+        ],
+        ['a10', 'b10', undefined],
+        ['a30', undefined, 'c30'],
+      ]
+      expect(look()).toEqual(expected)
+      await under.sync()
+      expect(look()).toEqual(expected)
+      expect(store.applied(p0)).toEqual({ sequence: 3, tau: 30 })
+    })
+
     test('vacuum frees what no reader at the horizon sees, tombstones and dropped tables included', async () => {
       const applier = await start()
       const { store } = applier

@@ -51,6 +51,8 @@ export async function adjudicateLong(
 
 /** Into the journal, where it counts for nothing yet, and to storage, where nobody sees it yet. */
 async function stageAll(world: World, request: CommitRequest, records: Records): Promise<'staged' | 'full' | 'lost'> {
+  // An earlier owner in this process may have left something.
+  await records.unstage()
   const encoder = new StageEncoder(request)
   const { writes } = request
   let isFirst = true

@@ -15,7 +15,10 @@ export function route(record: JournalRecord, at: Sequence, map: RangeMap): reado
   const { writes, traceparents } = contentOf(record)
   const { partition, tau } = record
   if (record.kind === 'commit' && record.isStaged) {
-    return map.shards.map((place) => [place, { partition, sequence: at, tau, writes: nothing, traceparents, isStaged: true }])
+    return map.shards.map((place) => [
+      place,
+      { partition, sequence: at, tau, writes: nothing, traceparents, staged: countOf(writes, place, map) },
+    ])
   }
   return map.shards.map((place) => [
     place,
@@ -27,6 +30,11 @@ export function route(record: JournalRecord, at: Sequence, map: RangeMap): reado
       traceparents,
     },
   ])
+}
+
+function countOf(writes: readonly Write[], { range }: ShardPlace, { shards }: RangeMap): number {
+  if (shards.length === 1) return writes.length
+  return writes.reduce((count, { key }) => (contains(range, key) ? count + 1 : count), 0)
 }
 
 /** Staged writes go where they would go with their record. */

@@ -56,7 +56,7 @@ export class Tail {
   complete(images: PostImages): void {
     this.records.push(images)
     this.pendingCount += images.writes.length
-    if (images.isStaged) this.pendingStaged += images.writes.length
+    if (images.staged !== undefined) this.pendingStaged += images.writes.length
     if (images.tau < this.highest) this.isOrdered = false
     else this.highest = images.tau
   }
@@ -72,7 +72,7 @@ export class Tail {
     let skip = this.settledWrites
     for (let i = this.settledRecords; i < this.records.length; i++) {
       const record = this.records[i] as PostImages
-      const isStaged = record.isStaged === true
+      const isStaged = record.staged !== undefined
       const from = skip
       skip = 0
       const to = Math.min(record.writes.length, from + writesMax - writes.length)

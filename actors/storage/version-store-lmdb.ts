@@ -146,7 +146,7 @@ export class LmdbVersionStore implements VersionStore {
 
   apply(images: PostImages): MaybePromise<void> {
     const { writes } = images
-    if (images.isStaged) {
+    if (images.staged !== undefined) {
       this.applyStaged(images)
       return undefined
     }
@@ -164,6 +164,7 @@ export class LmdbVersionStore implements VersionStore {
   private applyStaged(images: PostImages): void {
     const stage = this.staged ?? new Stage()
     this.staged = undefined
+    assert(stage.writes.length === images.staged, 'what a record names has been staged whole')
     stage.tau = images.tau
     this.advance({ ...images, writes: stage.writes })
   }

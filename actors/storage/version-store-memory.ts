@@ -59,7 +59,7 @@ export class MemoryVersionStore implements VersionStore {
 
   apply(images: PostImages): MaybePromise<void> {
     const { writes } = images
-    if (images.isStaged) return this.applyStaged(images)
+    if (images.staged !== undefined) return this.applyStaged(images)
     if (writes.length <= sliceMax) {
       for (const write of writes) this.write(write, images.tau)
       this.advance(images)
@@ -96,6 +96,7 @@ export class MemoryVersionStore implements VersionStore {
   private applyStaged(images: PostImages): MaybePromise<void> {
     const stage = this.staged ?? new Stage()
     this.staged = undefined
+    assert(stage.writes.length === images.staged, 'what a record names has been staged whole')
     stage.tau = images.tau
     for (const { key, operation, postImage } of stage.writes) {
       if (operation === 'create' && droppedStorageId(key) === undefined) continue

@@ -35,7 +35,7 @@ export interface VersionStore {
   apply(images: PostImages): MaybePromise<void>
   /**
    * Takes writes of a large transaction whose record comes later, out of every reader's sight. The record then only says that they count
-   * (`isStaged`), in one step. The promise holds back who brings more than the disk can follow. One transaction is staged at a time.
+   * (`staged`), in one step. The promise holds back who brings more than the disk can follow. One transaction is staged at a time.
    */
   stage(writes: readonly Write[]): MaybePromise<void>
   /** What is staged goes. */

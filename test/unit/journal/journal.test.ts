@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 import { Chain } from '../../../actors/journal/chain.ts'
+import { Retention } from '../../../actors/journal/retention.ts'
 import type { LogEntry } from '../../../bus/log.ts'
 import { partition, sequence } from '../../../protocol/ids.ts'
+import { decodeMessage } from '../../../protocol/record.ts'
+import { tau } from '../../../protocol/time.ts'
 import { Driver, k, write } from '../circle/driver.ts'
 import { ScriptedLog } from '../circle/scripted-log.ts'
 
@@ -97,6 +100,94 @@ test('a journal that ends within a record goes on behind it', async () => {
   expect(readAll(entriesOf(torn))).toBe('epoch epoch commit*1')
   await next.circle.close()
   expect(entriesOf(log).length).toBe(3)
+})
+
+/** More keys than one turn decides. */
+const many = (prefix: string) =>
+  Array.from({ length: 5_000 }, (_, i) => ({ ...write(`${prefix}${i}`, undefined), postImage: Buffer.alloc(300, i) }))
+
+const kindsOf = (log: ScriptedLog): string =>
+  entriesOf(log)
+    .map(({ bytes }) => decodeMessage(bytes).kind)
+    .join(' ')
+    .replaceAll(/stage( stage)+/g, 'stages')
+
+test('a large transaction is staged between the records of others, and its own record names the stage', async () => {
+  const log = new ScriptedLog()
+  const driver = await Driver.start({ log })
+  const begun = driver.begin()
+  const large = driver.verdict(begun, many('m'))
+  let isDecided = false
+  large.then(
+    () => (isDecided = true),
+    () => (isDecided = true),
+  )
+  let small = 0
+  while (!isDecided) {
+    await driver.put(`s${small++}`, '1')
+    // All of it or nothing.
+    const { keys } = await driver.scan(driver.begin(), { start: 'm', end: 'n', rowsMax: 10_000 })
+    expect([0, 5_000]).toContain(keys.length)
+  }
+  expect((await large).kind).toBe('commit')
+  expect(kindsOf(log)).toMatch(/stages? commit.*stages? commit/)
+  expect((await driver.getNow(driver.begin(), 'm4999'))?.postImage).toEqual(Buffer.alloc(300, 4_999))
+  expect(await driver.verdict(begun, [write('m7', 'late')])).toMatchObject({ kind: 'conflict', key: k('m7') })
+  const next = await Driver.start({ log, boot: 'driver-2' })
+  expect((await next.getNow(next.begin(), 'm4999'))?.postImage).toEqual(Buffer.alloc(300, 4_999))
+  expect((await next.scan(next.begin(), { rowsMax: 10_000 })).keys.length).toBe(5_000 + small)
+})
+
+test('a stage without its record is nothing: after a full disk, after a restart, for the next stage and for trimming', async () => {
+  const log = new ScriptedLog()
+  const driver = await Driver.start({ log })
+  const { append } = log
+  let left = 3
+  log.append = (bytes, expected) => {
+    if (left-- === 0) log.mishaps.push('full')
+    return append.call(log, bytes, expected)
+  }
+  expect(await driver.verdict(driver.begin(), many('full'))).toMatchObject({ kind: 'refused', code: '53100' })
+  log.append = append
+  expect(await driver.names(driver.begin())).toBe('')
+  expect((await driver.verdict(driver.begin(), many('again'))).kind).toBe('commit')
+  expect(kindsOf(log)).toBe('epoch stages commit')
+  expect((await driver.scan(driver.begin(), { rowsMax: 10_000 })).keys.length).toBe(5_000)
+  // The journal ends within a stage.
+  const torn = new ScriptedLog()
+  for (const { bytes } of entriesOf(log).slice(0, 6)) await torn.append(bytes, torn.last())
+  const next = await Driver.start({ log: torn, boot: 'driver-2' })
+  expect(await next.names(next.begin())).toBe('')
+  expect((await next.verdict(next.begin(), many('n'))).kind).toBe('commit')
+  expect((await next.scan(next.begin(), { rowsMax: 10_000 })).keys.length).toBe(5_000)
+  expect(readAll(entriesOf(torn))).toBe('epoch epoch commit*1')
+})
+
+test('a record whose stage is not as it was written is damage', async () => {
+  const log = new ScriptedLog()
+  const driver = await Driver.start({ log })
+  await driver.verdict(driver.begin(), many('m'))
+  const entries = entriesOf(log)
+  expect(readAll(entries)).toBe('epoch commit*1')
+  expect(readAll(entries.toSpliced(2, 1).map((entry, i) => ({ ...entry, sequence: sequence(i + 1) })))).toContain('entry 3')
+  // A log whose beginning has been trimmed away tells the id of a staged transaction, and not its writes.
+  const chain = new Chain(partition(0))
+  const read = entries.slice(3).map((entry) => chain.accept(entry))
+  expect(read.at(-1)?.decode()).toBe(undefined)
+  expect(read.at(-1)?.ids()).toEqual([{ leader: 0, epoch: 1, boot: 'driver-1', counter: 1 }])
+})
+
+test('what a stage began with is trimmed only when its record is on disk', () => {
+  const retention = new Retention()
+  const at = (n: number) => sequence(n)
+  retention.note(at(4), tau(1_000_000), at(4))
+  retention.note(at(8), tau(3_000_000), at(8))
+  retention.note(at(12), tau(5_000_000), at(6))
+  expect(retention.upTo(at(8), undefined, undefined)).toBe(6)
+  expect(retention.upTo(at(8), undefined, at(3))).toBe(3)
+  expect(retention.upTo(at(8), tau(4_000_000), undefined)).toBe(6)
+  expect(retention.upTo(at(12), undefined, undefined)).toBe(12)
+  expect(retention.upTo(at(12), tau(2_000_000), at(9))).toBe(4)
 })
 
 test('damage in the journal stops the start, loudly', async () => {
