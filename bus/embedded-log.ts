@@ -16,7 +16,7 @@ export interface EmbeddedLogOptions {
   readonly exclusive: boolean
 }
 
-const segmentBytesDefault = 64 * 2 ** 20
+const segmentBytesDefault = 16 * 2 ** 20
 const fillBytesDefault = 4 * 2 ** 20
 /** Room kept filled ahead, so that claims and heartbeats still fit once the disk is full (rule 17). */
 const urgentBytes = 65_536

@@ -26,9 +26,9 @@ import { Stage, type Version, versionAt } from './versions.ts'
 
 /** Writes put to disk, or versions freed, in one turn and one transaction. */
 const sliceMax = 2_000
-/** A little patience makes larger transactions and spares the disk, which the journal needs. */
-const flushDelayMsDefault = 500
-const pendingSoonMax = 20_000
+/** Patience makes larger transactions and spares the disk, which the journal needs; a restart after a crash reads that much again. */
+const flushDelayMsDefault = 5_000
+const pendingSoonMax = 50_000
 /** Beyond it, appliers wait for the disk. */
 const pendingMax = 400_000
 /** As long as so much of earlier large transactions is not on disk, the next one is not staged. */
