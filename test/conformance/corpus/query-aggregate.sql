@@ -86,4 +86,5 @@ select regr_avgx(qty, price), regr_sxx(qty, price), corr(qty, price) is not null
 select region, sum(qty + $1) from sales group by region order by region;
 --: 1
 select sum(qty) from sales group by region having sum(qty) > $1 order by 1;
+select count(distinct 'x'), string_agg(distinct 'y', ',') from sales;
 drop table sales;

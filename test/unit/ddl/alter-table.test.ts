@@ -50,6 +50,33 @@ test('a column added with a default keeps it in older rows when its type changes
   ).toEqual(['CREATE', 'INSERT', 'ALTER', 'ALTER', '1|5|a 2|5|a'])
 })
 
+test('a new type of a column that is not to be NULL leaves none there', async () => {
+  expect(
+    await transcript([
+      'create table strict (id int primary key, n int not null)',
+      'insert into strict values (1, 1)',
+      'alter table strict alter n type text using null',
+      'alter table strict alter id type text using null',
+      'alter table strict alter n type numeric(4, 1) using id::boolean',
+    ]),
+  ).toEqual([
+    'CREATE',
+    'INSERT',
+    '23502 column "n" of relation "strict" contains null values',
+    '23502 column "id" of relation "strict" contains null values',
+    '42804 result of USING clause for column "n" cannot be cast automatically to type numeric',
+  ])
+})
+
+test('a key said twice is made once', async () => {
+  expect(
+    await transcript([
+      'create table twice (a int constraint named unique, b int primary key, unique (a), unique (b), unique (b, a))',
+      "select string_agg(conname, ' ' order by conname) from pg_constraint where conrelid = 'twice'::regclass",
+    ]),
+  ).toEqual(['CREATE', 'named twice_b_a_key twice_pkey'])
+})
+
 test('rows are rewritten under a new key, with new types and in new columns', async () => {
   expect(
     await transcript([

@@ -67,7 +67,7 @@ test.each([
 test('names are chosen as PostgreSQL chooses them', async () => {
   const database = new MemoryDatabase()
   const long = 'a'.repeat(40)
-  await database.run(`create table t (a int, b int, unique (a), unique (a), unique (a, b))`)
+  await database.run(`create table t (a int, b int, unique (a), unique (a), unique nulls not distinct (a), unique (a, b))`)
   await database.run(`create table ${long} (${long} int unique)`)
   expect(table(database, 't').indexes.map((index) => index.name)).toEqual(['t_a_key', 't_a_key1', 't_a_b_key'])
   const [index] = table(database, long).indexes

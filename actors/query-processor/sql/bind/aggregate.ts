@@ -35,19 +35,24 @@ export function bindAggregate(
     )
   }
   const filter = bindFilter(scope, call, bindChild)
-  const orderBy = bindOrder(scope, call, exprs, bindChild)
+  const distinct = call.agg_distinct === true
+  // What is told apart or sorted has a type: a literal of none is text.
+  const typed = distinct
+    ? exprs.map((expr) => (isUnknown(expr) ? coerceType(statement, expr, typeRef(25), 'implicit') : expr))
+    : exprs
+  const orderBy = bindOrder(scope, call, typed, bindChild)
   const aggregate: Expr = {
     kind: 'aggregate',
     type: typeRef(result),
     procedure: procedure.oid,
-    arguments: exprs,
-    distinct: call.agg_distinct === true,
+    arguments: typed,
+    distinct,
     orderBy,
     filter,
     at: statement.position(location),
   }
-  if (aggregate.distinct) requireSortable(scope, exprs)
-  for (const part of [...exprs, ...orderBy.map((key) => key.expr), ...(filter === undefined ? [] : [filter])]) {
+  if (distinct) requireSortable(scope, typed)
+  for (const part of [...typed, ...orderBy.map((key) => key.expr), ...(filter === undefined ? [] : [filter])]) {
     for (const inner of aggregatesIn(part)) {
       throw statement.error('42803', 'aggregate function calls cannot be nested', statement.locationOf(inner))
     }

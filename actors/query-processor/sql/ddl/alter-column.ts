@@ -139,7 +139,7 @@ export async function alterType(alteration: Alteration, command: AlterTableCmd):
   }
 }
 
-/** PostgreSQL looks the type of ALTER COLUMN TYPE up without telling where it stands. */
+/** PostgreSQL looks the type of ALTER COLUMN TYPE up, and binds its checks again, without telling where they stand. */
 function withoutPosition<T>(work: () => T): T {
   try {
     return work()
@@ -182,7 +182,7 @@ function boundUsing(alteration: Alteration, column: Column, type: TypeRef, using
 }
 
 function usingError(error: SqlError, column: Column, type: TypeRef, isUsing: boolean): SqlError {
-  const target = typeText(type)
+  const target = typeText({ ...type, typmod: -1 })
   if (error.code === '42804' && error.message.includes('generation expression')) {
     return isUsing
       ? new SqlError(
@@ -193,7 +193,7 @@ function usingError(error: SqlError, column: Column, type: TypeRef, isUsing: boo
           },
         )
       : new SqlError('42804', `column "${column.name}" cannot be cast automatically to type ${target}`, {
-          hint: `You might need to specify "USING ${column.name}::${target}".`,
+          hint: `You might need to specify "USING ${column.name}::${typeText(type)}".`,
         })
   }
   const message = error.message.replace('column generation expression', 'transform expression')
@@ -219,7 +219,9 @@ function rebindChecks(alteration: Alteration, attnum: number): void {
   const checks = table.checks.map((check) => {
     if (check.columns?.includes(attnum) !== true) return check
     alteration.checksToValidate.add(check.oid)
-    return { ...check, expression: storedCheck(alteration.work, table, check.expression.node as Node).expression }
+    // Its text is not what the client has just written: positions in it would mislead.
+    const { expression } = withoutPosition(() => storedCheck(alteration.work, table, check.expression.node as Node))
+    return { ...check, expression }
   })
   alteration.put({ ...table, checks })
 }

@@ -77,7 +77,9 @@ export class Alteration {
       computed: this.computed,
       counted: new Map(counters.map((counter) => [counter.position, () => counter.next()])),
       rewrite,
-      notNull: [...this.notNull],
+      notNull: rewrite
+        ? this.table.columns.flatMap(({ notNull, dropped }, i) => (notNull && !dropped ? [i] : []))
+        : [...this.notNull],
       checks,
       indexes,
     })

@@ -110,7 +110,22 @@ async function finish(work: DdlWork, bare: Table, parts: TableParts): Promise<vo
   const primary = parts.keys.filter((key) => key.primary)
   if (primary.length > 1) throw multiplePrimaryKeys(work, bare.name, primary[1] as KeySpecification)
   for (const key of parts.keys) checkKey(work, bare, key)
-  for (const key of [...primary, ...parts.keys.filter((other) => !other.primary)]) await addKey(work, bare.oid, key)
+  for (const key of keysOnce([...primary, ...parts.keys.filter((other) => !other.primary)])) await addKey(work, bare.oid, key)
+}
+
+/** A key said twice is made once, under the name that one of them has: transformIndexConstraints. */
+function keysOnce(keys: readonly KeySpecification[]): KeySpecification[] {
+  const once: KeySpecification[] = []
+  for (const key of keys) {
+    const at = once.findIndex(
+      ({ columns, nullsNotDistinct }) =>
+        nullsNotDistinct === key.nullsNotDistinct && columns.join('\0') === key.columns.join('\0'),
+    )
+    const prior = once[at]
+    if (prior === undefined) once.push(key)
+    else once[at] = { ...prior, name: prior.name ?? key.name }
+  }
+  return once
 }
 
 /** Sequences and defaults of new columns that are in the draft already. */
