@@ -103,6 +103,8 @@ export interface QuerySession {
   copyData(bytes: Buffer): void | Promise<void>
   copyDone(): void | Promise<void>
   copyFail(message: string): void | Promise<void>
+  /** In place of copyDone or copyFail: a message that has no place here (08P01), or none at all. */
+  copyBroken(error: SqlError): void | Promise<void>
   /** Comes at any time, also while a call is pending: the running statement ends with 57014. */
   cancel(): void
   /** The client is gone: roll back, release everything. */

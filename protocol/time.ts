@@ -16,3 +16,6 @@ export function tau(microseconds: number): Tau {
 export function tauMax(a: Tau, b: Tau): Tau {
   return a > b ? a : b
 }
+
+/** A clock's microseconds since 1970 as SQL's timestamps count them: since 2000. */
+export const sqlTime = (micros: number): bigint => BigInt(Math.floor(micros)) - 946_684_800_000_000n

@@ -3,7 +3,7 @@
 // Invariant: the next call begins when the one before has settled, except for what COPY FROM STDIN and cancel allow.
 
 import { unreachable } from '../../protocol/assert.ts'
-import { type SqlError, unsupported } from '../../protocol/errors.ts'
+import { SqlError, unsupported } from '../../protocol/errors.ts'
 import type { BackendWriter } from '../../protocol/pg/backend-messages.ts'
 import {
   type FrontendMessage,
@@ -30,6 +30,23 @@ export interface Connection {
   rested(): void
   /** The query session is closed. */
   released(): void
+}
+
+const typeBytes: Readonly<Record<string, string>> = {
+  bind: 'B',
+  close: 'C',
+  describe: 'D',
+  execute: 'E',
+  functionCall: 'F',
+  parse: 'P',
+  password: 'p',
+  query: 'Q',
+}
+
+function outOfPlace(message: FrontendMessage): SqlError {
+  if (message.type === 'malformed') return message.error
+  const byte = (typeBytes[message.type] ?? '?').charCodeAt(0).toString(16).toUpperCase()
+  return new SqlError('08P01', `unexpected message type 0x${byte} during COPY from stdin`)
 }
 
 export class Conversation {
@@ -106,7 +123,7 @@ export class Conversation {
     try {
       if (this.writer.copyIn) {
         this.writer.copyIn = false
-        this.watch(this.session.copyFail('unexpected EOF on client connection'))
+        this.watch(this.session.copyBroken(new SqlError('08006', 'unexpected EOF on client connection with an open transaction')))
       } else this.session.cancel()
     } catch (error) {
       this.connection.broken(error)
@@ -294,7 +311,7 @@ export class Conversation {
         break
       default:
         writer.copyIn = false
-        this.block(session.copyFail(`unexpected message type during COPY from stdin: ${message.type}`))
+        this.block(session.copyBroken(outOfPlace(message)))
     }
   }
 }

@@ -12,11 +12,19 @@ type Row = readonly Value[]
 /** Rows fetched so far are kept, so that a cursor can go back; no more than these, then it can only go forward. */
 const keptRowsMax = 1_000_000
 
+/** What DECLARE said. */
+interface CursorSaid {
+  readonly isHeld: boolean
+  readonly isForwardOnly: boolean
+  readonly text: string
+  /** Microseconds since 2000-01-01. */
+  readonly madeAt: bigint
+}
+
 /** DECLARE ... CURSOR: a query whose rows are asked for piece by piece, forth and back. */
 export class Cursor {
   readonly columns: readonly OutputColumn[]
-  readonly isHeld: boolean
-  private readonly isForwardOnly: boolean
+  readonly said: CursorSaid
   private readonly pump: RowPump
   private readonly rows: Row[] = []
   /** 0 stands before the first row, n on the n-th, one more than there are behind the last. */
@@ -24,17 +32,15 @@ export class Cursor {
   private exhausted = false
   readonly command: number | undefined
 
-  constructor(
-    pump: RowPump,
-    columns: readonly OutputColumn[],
-    command: number | undefined,
-    said: { readonly isHeld: boolean; readonly isForwardOnly: boolean },
-  ) {
+  constructor(pump: RowPump, columns: readonly OutputColumn[], command: number | undefined, said: CursorSaid) {
     this.pump = pump
     this.columns = columns
     this.command = command
-    this.isHeld = said.isHeld
-    this.isForwardOnly = said.isForwardOnly
+    this.said = said
+  }
+
+  get isHeld(): boolean {
+    return this.said.isHeld
   }
 
   private *read(session: Session, count: number): Task<void> {
@@ -119,7 +125,7 @@ export class Cursor {
   }
 
   private checkScroll(): void {
-    if (!this.isForwardOnly) return
+    if (!this.said.isForwardOnly) return
     throw new SqlError('55000', 'cursor can only scan forward', {
       hint: 'Declare it with SCROLL option to enable backward scan.',
     })
@@ -161,7 +167,12 @@ export function* declareCursor(session: Session, statement: PreparedStatement, i
   session.block.transaction.writeSet.openReaders++
   session.cursors.set(
     name,
-    new Cursor(new RowPump(execution), execution.columns ?? [], execution.command, { isHeld, isForwardOnly }),
+    new Cursor(new RowPump(execution), execution.columns ?? [], execution.command, {
+      isHeld,
+      isForwardOnly,
+      text: statement.parsed.text,
+      madeAt: session.statementTime,
+    }),
   )
   return { tag: 'DECLARE CURSOR' }
 }

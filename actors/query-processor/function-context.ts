@@ -3,9 +3,10 @@ import type { Notice } from '../../protocol/errors.ts'
 import type { Oid } from '../../protocol/ids.ts'
 import type { InputSettings } from '../../protocol/values/type.ts'
 import type { Value } from '../../protocol/values/value.ts'
+import { RandomSeries } from './random-series.ts'
 import type { Session } from './session.ts'
 import { sessionRows } from './session-rows.ts'
-import type { Catalog } from './sql/catalog/schema.ts'
+import type { Catalog, SequenceRelation } from './sql/catalog/schema.ts'
 import type { FunctionContext } from './sql/functions/registry.ts'
 
 /** What the functions of one statement know of their session. */
@@ -41,7 +42,11 @@ export class StatementContext implements FunctionContext {
   }
 
   random(): number {
-    return this.session.random.fraction()
+    return (this.session.series ?? this.session.random).fraction()
+  }
+
+  seedRandom(seed: number): void {
+    this.session.series = new RandomSeries(seed)
   }
 
   randomBytes(length: number): Uint8Array {
@@ -82,9 +87,39 @@ export class StatementContext implements FunctionContext {
     return sessionRows(this.session, relation)
   }
 
-  readonly transactionId = (): bigint => this.session.transactionNumber()
+  lastSequenceValue(sequence: SequenceRelation, counter: bigint): bigint | undefined {
+    return this.session.runtime.blocks.lastGiven(sequence, counter)
+  }
+
+  readonly transactionId = (): bigint => this.session.identity.show()
+
+  transactionIdIfAssigned(): bigint | null {
+    const { identity, block } = this.session
+    return identity.isDrawn || !block.transaction.writeSet.isEmpty ? identity.show() : null
+  }
+
+  transactionStatus(id: bigint): MaybePromise<string | null> {
+    return this.session.runtime.shown.status(id)
+  }
+
+  cancelBackend(backendId: number): boolean {
+    const other = this.other(backendId)
+    other?.cancel()
+    return other !== undefined
+  }
+
+  terminateBackend(backendId: number): boolean {
+    const other = this.other(backendId)
+    other?.terminate()
+    return other !== undefined
+  }
+
+  private other(backendId: number): Session | undefined {
+    for (const session of this.session.runtime.sessions) if (session.backendId === backendId) return session
+    return undefined
+  }
 
   sleep(milliseconds: number): Promise<void> {
-    return this.session.interrupts.guard(this.session.runtime.world.clock.sleep(milliseconds))
+    return this.session.interrupts.sleep(milliseconds)
   }
 }

@@ -4,6 +4,9 @@ import { queryCanceled, type SqlError } from '../../protocol/errors.ts'
 /** How long a statement runs before it lets others have the thread, in microseconds. */
 const sliceMicros = 5_000
 
+/** No timer takes more. */
+const timerMsMax = 2_147_483_647
+
 /**
  * What may end or pause a running statement: a cancel request, statement_timeout, and the turn of the others. Busy code asks
  * (`check`, `isDue`), waiting code is raced (`guard`).
@@ -13,6 +16,7 @@ export class Interrupts {
   private reason: SqlError | undefined
   private deadline = Infinity
   private timer: Timer | undefined
+  private sleeping: Timer | undefined
   private sliceEnd = 0
   /** A statement is running: there is something to cancel. */
   isActive = false
@@ -29,10 +33,13 @@ export class Interrupts {
     this.beginSlice()
     this.timer?.cancel()
     this.timer = undefined
-    if (timeoutMs <= 0) {
-      this.deadline = Infinity
-      return
-    }
+    this.deadline = Infinity
+    this.limit(timeoutMs)
+  }
+
+  /** The next statement of the same message: its limit counts if there was none before. */
+  limit(timeoutMs: number): void {
+    if (timeoutMs <= 0 || this.timer !== undefined) return
     this.deadline = this.clock.monotonic() + timeoutMs * 1_000
     this.timer = this.clock.after(timeoutMs, () => this.interrupt(queryCanceled('statement timeout')))
   }
@@ -44,6 +51,8 @@ export class Interrupts {
     this.timer = undefined
     this.deadline = Infinity
     this.reason = undefined
+    this.sleeping?.cancel()
+    this.sleeping = undefined
   }
 
   interrupt(reason: SqlError): void {
@@ -87,6 +96,21 @@ export class Interrupts {
           reject(error)
         },
       )
+    })
+  }
+
+  /** Settles when the time is over, and never if the statement ends before: then nobody waits for it any more. */
+  sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const until = this.clock.monotonic() + delayMs * 1_000
+      const part = (): void => {
+        const leftMs = (until - this.clock.monotonic()) / 1_000
+        if (leftMs <= 0) {
+          this.sleeping = undefined
+          resolve()
+        } else this.sleeping = this.clock.after(Math.min(leftMs, timerMsMax), part)
+      }
+      part()
     })
   }
 

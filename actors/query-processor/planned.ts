@@ -23,6 +23,7 @@ export interface Answer {
 /** A query or a modification: bound and planned under this transaction's catalog, then opened. */
 export function* openPlanned(session: Session, source: PortalSource): Task<Execution> {
   const { statement, parameters } = source
+  statement.runs++
   yield* session.beginStatement()
   const catalog = yield* session.catalog()
   const { plan, bound } = session.planFor(statement, catalog, false)

@@ -27,7 +27,11 @@ export class Portal {
   done = false
   private opening: { readonly execution: Execution; readonly pump: RowPump } | undefined
 
-  constructor(source: PortalSource, isOneOfSeveral: boolean) {
+  /** For pg_cursors; only a client's own portals say. */
+  readonly madeAt: bigint
+
+  constructor(source: PortalSource, isOneOfSeveral: boolean, madeAt = 0n) {
+    this.madeAt = madeAt
     this.source = source
     this.isOneOfSeveral = isOneOfSeveral
   }

@@ -36,6 +36,8 @@ export class PreparedStatement {
   /** Microseconds since 2000-01-01. */
   preparedAt = 0n
 
+  runs = 0
+
   /** `cacheKey`: under which other statements share the plan; undefined: nobody does. */
   constructor(parsed: ParsedStatement, given: readonly Oid[], cacheKey: string | undefined) {
     this.parsed = parsed

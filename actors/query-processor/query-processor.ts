@@ -10,6 +10,7 @@ import { Lifecycle } from '../actor.ts'
 import type { Topology } from '../topology.ts'
 import type { Circle } from './circle.ts'
 import { BusCircle } from './circle-bus.ts'
+import { ShownTransactions } from './identity.ts'
 import { Jobs } from './jobs.ts'
 import { MemoryPool } from './memory.ts'
 import { Oids } from './oids.ts'
@@ -69,6 +70,8 @@ export class QueryProcessor implements QueryProcessorPort {
       blocks: new SequenceBlocks(this.transactions),
       oids: new Oids(this.transactions),
       plans: new PlanCache(),
+      sessions: this.sessions,
+      shown: new ShownTransactions(circle),
       database: options.database ?? 'postgres',
       memory: new MemoryPool(memoryBytesMax / 4),
       newTransaction,

@@ -1,11 +1,13 @@
 import type { MaybePromise } from '../../bus/bus.ts'
 import type { World } from '../../bus/world.ts'
 import type { Circle } from './circle.ts'
+import type { ShownTransactions } from './identity.ts'
 import type { Jobs } from './jobs.ts'
 import type { MemoryPool } from './memory.ts'
 import type { Oids } from './oids.ts'
 import type { PlanCache } from './plan-cache.ts'
 import type { SequenceBlocks } from './sequences.ts'
+import type { Session } from './session.ts'
 import type { CatalogCache } from './sql/catalog/load.ts'
 import type { SpillArea } from './sql/execute/run.ts'
 import type { Transaction } from './transaction.ts'
@@ -27,6 +29,9 @@ export interface Runtime {
   newTransaction(nextSequenceValue: (sequenceOid: number) => MaybePromise<bigint>): Transaction
   /** A scratch area for one statement, emptied by `release`; undefined where there is no disk. */
   newSpill(): (SpillArea & { release(): void }) | undefined
+  /** All that are open in this process. */
+  readonly sessions: ReadonlySet<Session>
+  readonly shown: ShownTransactions
   /** Jobs that DDL queues. */
   readonly jobs: Jobs
   /** A bug of ours that a client met. */

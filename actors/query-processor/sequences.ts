@@ -53,6 +53,14 @@ export class SequenceBlocks {
     for (const [storageId, block] of this.blocks) if (block.sequence === sequence) this.blocks.delete(storageId)
   }
 
+  /** Undefined: the counter, as it was read, knows of a later reservation than this process's own. */
+  lastGiven({ storageId, increment }: SequenceRelation, counter: bigint): bigint | undefined {
+    const block = this.blocks.get(storageId)
+    if (block === undefined) return undefined
+    const end = block.next + increment * (block.left - 1n)
+    return (increment > 0n ? counter <= end : counter >= end) ? block.next - increment : undefined
+  }
+
   private *reserveAndTake(sequence: SequenceRelation): Task<bigint> {
     const { storageId } = sequence
     for (;;) {

@@ -5,9 +5,9 @@
 import type { Random, Timer } from '../../bus/world.ts'
 import { assert } from '../../protocol/assert.ts'
 import { type Notice, queryCanceled, SqlError } from '../../protocol/errors.ts'
-import type { Oid, TransactionId } from '../../protocol/ids.ts'
+import type { Oid } from '../../protocol/ids.ts'
 import type { QuerySession, SessionOutput, SessionStart } from '../../protocol/session.ts'
-import { tauZero } from '../../protocol/time.ts'
+import { sqlTime, tauZero } from '../../protocol/time.ts'
 import { typeByOid } from '../../protocol/values/registry.ts'
 import type { InputSettings } from '../../protocol/values/type.ts'
 import type { Value } from '../../protocol/values/value.ts'
@@ -15,9 +15,11 @@ import { abortedBlock, Block, readOnlyTransaction } from './block.ts'
 import { type CommitOutcome, commit } from './commit.ts'
 import type { CopyIn } from './copy-in.ts'
 import type { Cursor } from './cursor.ts'
+import { Identity } from './identity.ts'
 import { Interrupts } from './interrupts.ts'
 import { boundParameters, Portal, type PortalSource } from './portal.ts'
 import { PreparedStatement } from './prepared.ts'
+import type { RandomSeries } from './random-series.ts'
 import { describe } from './result.ts'
 import { ResultOutput } from './result-output.ts'
 import type { Runtime } from './runtime.ts'
@@ -26,7 +28,7 @@ import { Settings } from './settings.ts'
 import { objectIdentifier } from './sql/bind/object-identifier.ts'
 import type { Catalog } from './sql/catalog/schema.ts'
 import { identifierText, type Names } from './sql/functions/catalog-names.ts'
-import { stackDepthExceeded } from './sql/parse.ts'
+import { type ParsedStatement, stackDepthExceeded } from './sql/parse.ts'
 import { describeStatement, isTransactionExit, open } from './statement.ts'
 import { StatementTrace } from './statement-trace.ts'
 import { run, type Task } from './task.ts'
@@ -51,6 +53,11 @@ export class Session implements QuerySession {
   readonly prepared = new Map<string, PreparedStatement>()
   readonly portals = new Map<string, Portal>()
   readonly cursors = new Map<string, Cursor>()
+  readonly identity: Identity
+  /** What random() draws from after setseed. */
+  series: RandomSeries | undefined
+  /** For pg_stat_activity; `restedAt`, in microseconds of the wall clock, while it waits for its client. */
+  readonly activity: { readonly startedAt: bigint; query: string; restedAt: number | undefined }
   /** Microseconds since 2000-01-01. */
   transactionTime = 0n
   statementTime = 0n
@@ -67,7 +74,6 @@ export class Session implements QuerySession {
   private pathMade: { readonly version: number; readonly catalog: Catalog; readonly names: readonly string[] } | undefined
   private inputMade: InputSettings | undefined
   private inputOf: object | undefined
-  private transactionId: TransactionId | undefined
   /** An error of the extended protocol: everything up to Sync is skipped. */
   private skipping = false
   /** The answer of the last Execute outside BEGIN: held until it has committed or the client goes on. */
@@ -92,6 +98,8 @@ export class Session implements QuerySession {
     this.database = start.database
     this.backendId = start.backendId
     this.random = runtime.world.random('session')
+    this.identity = new Identity(runtime.circle, runtime.shown)
+    this.activity = { startedAt: this.now(), query: '', restedAt: runtime.world.clock.now() }
     this.settings = new Settings(start.user, start.parameters)
     this.interrupts = new Interrupts(runtime.world.clock)
     this.sequences = new Sequences(runtime.blocks, () => this.knownCatalog())
@@ -109,13 +117,17 @@ export class Session implements QuerySession {
   /* ---------------------------------------------------------------- what statements ask of their session */
 
   now(): bigint {
-    return BigInt(Math.floor(this.runtime.world.clock.now())) - 946_684_800_000_000n
+    return sqlTime(this.runtime.world.clock.now())
   }
 
   private readonly warn = (notice: Notice): void => this.notice(notice)
 
   notice(notice: Notice): void {
     if (isLoudEnough(notice, this.settings.value('client_min_messages') as string)) this.output.notice(notice)
+  }
+
+  private tellAbout({ notices }: ParsedStatement): void {
+    if (notices !== undefined) for (const notice of notices) this.notice(notice)
   }
 
   refuseReadOnly(command: string): void {
@@ -196,17 +208,6 @@ export class Session implements QuerySession {
     return this.block.catalog
   }
 
-  /** pg_current_xact_id: the owner's epoch and this process's counter. */
-  transactionNumber(): bigint {
-    const { epoch, counter } = this.identity()
-    return (BigInt(epoch) << 40n) | BigInt(counter)
-  }
-
-  private identity(): TransactionId {
-    this.transactionId ??= this.runtime.circle.newId()
-    return this.transactionId
-  }
-
   startJob(job: { readonly id: string; readonly wait: boolean }): void {
     const ended = this.runtime.jobs.start(job.id)
     if (job.wait) this.waitingFor.push(ended)
@@ -229,12 +230,17 @@ export class Session implements QuerySession {
   private *commit(transaction: Transaction): Task<CommitOutcome> {
     for (const cursor of this.cursors.values()) if (cursor.isHeld) yield* cursor.hold(this)
     if (transaction.writeSet.isEmpty) return { kind: 'committed', tauCommit: undefined }
-    const told = commit(this.runtime.circle, transaction, this.identity(), this.block.catalog, this.traceparent)
-    return told instanceof Promise ? ((yield told) as CommitOutcome) : told
+    try {
+      const told = commit(this.runtime.circle, transaction, this.identity.id, this.block.catalog, this.traceparent)
+      return told instanceof Promise ? ((yield told) as CommitOutcome) : told
+    } catch (error) {
+      if (error instanceof SqlError && error.code === '08007') this.identity.doubt(transaction.snapshot?.tau)
+      throw error
+    }
   }
 
   private transactionEnded(committed: boolean): void {
-    this.transactionId = undefined
+    this.identity.ended(committed)
     this.executions = 0
     for (const portal of this.portals.values()) portal.close()
     this.portals.clear()
@@ -267,6 +273,7 @@ export class Session implements QuerySession {
 
   query(sql: string): void | Promise<void> {
     this.wake()
+    this.activity.query = sql
     this.closeUnnamed()
     return run(this.simple(sql)) as void | Promise<void>
   }
@@ -298,6 +305,7 @@ export class Session implements QuerySession {
       if (wasIdle && this.block.state === 'implicit') this.block.abort()
       return false
     }
+    this.tellAbout(template.prepared.parsed)
     try {
       yield* this.single(template.prepared, values)
     } catch (error) {
@@ -328,6 +336,7 @@ export class Session implements QuerySession {
       this.output.emptyQueryResponse()
       return
     }
+    this.tellAbout(parsed[0] as ParsedStatement)
     const statements = parsed.map((one) => {
       const key = isCaching && parsed.length === 1 ? this.runtime.plans.key(one.text, []) : undefined
       return new PreparedStatement(one, [], key)
@@ -341,6 +350,7 @@ export class Session implements QuerySession {
 
   /** Statements of one message are one transaction; the last one's answer waits for its commit. */
   private *oneOfSeveral(statement: PreparedStatement, isLast: boolean): Task<void> {
+    this.interrupts.limit(this.settings.timeouts.statement)
     const result = yield* this.answer(statement, [], true)
     if (isLast) yield* this.block.finishImplicit()
     if (isLast) yield* this.awaitJobs()
@@ -453,11 +463,13 @@ export class Session implements QuerySession {
   }
 
   private *parsing(name: string, sql: string, types: readonly Oid[]): Task<void> {
+    this.activity.query = sql
     this.tracing?.enter(sql)
     const parsed = this.runtime.plans.parse(sql)
     if (parsed.length > 1) throw new SqlError('42601', 'cannot insert multiple commands into a prepared statement')
     for (const oid of types) if (oid !== 0 && typeByOid(oid) === undefined) throw unknownType(oid)
     const one = parsed[0]
+    if (one !== undefined) this.tellAbout(one)
     const key = one === undefined || !this.settings.isOn('taudb.plan_cache') ? undefined : this.runtime.plans.key(sql, types)
     const statement = one === undefined ? emptyStatement : new PreparedStatement(one, types, key)
     if (one !== undefined) {
@@ -534,7 +546,7 @@ export class Session implements QuerySession {
     const values = boundParameters(statement, statementName, parameterFormats, parameters, this.inputSettings())
     const source: PortalSource = { statement, parameters: values, formats: resultFormats }
     this.closePortalNamed(name)
-    this.portals.set(name, new Portal(source, false))
+    this.portals.set(name, new Portal(source, false, this.statementTime))
     this.output.bindComplete()
   }
 
@@ -583,6 +595,7 @@ export class Session implements QuerySession {
       return
     }
     this.tracing?.enter(statement.parsed.text)
+    this.activity.query = statement.parsed.text
     this.checkState(statement)
     this.executions++
     if (portal.done) {
@@ -689,6 +702,10 @@ export class Session implements QuerySession {
     this.copyIn?.fail(new SqlError('57014', `COPY from stdin failed: ${message}`))
   }
 
+  copyBroken(error: SqlError): void {
+    this.copyIn?.fail(error)
+  }
+
   /* ---------------------------------------------------------------- ends */
 
   /** A message arrives. */
@@ -697,6 +714,7 @@ export class Session implements QuerySession {
     this.idleTimer = undefined
     if (this.running) return
     this.running = true
+    this.activity.restedAt = undefined
     this.statementTime = this.now()
   }
 
@@ -724,6 +742,7 @@ export class Session implements QuerySession {
   private ready(): void {
     this.interrupts.stop()
     this.running = false
+    this.activity.restedAt = this.runtime.world.clock.now()
     if (this.closed) return
     this.reportChanges()
     const { status } = this.block
@@ -762,6 +781,11 @@ export class Session implements QuerySession {
     const error = queryCanceled()
     this.interrupts.interrupt(error)
     this.copyIn?.fail(error)
+  }
+
+  /** pg_terminate_backend */
+  terminate(): void {
+    this.start.terminate(new SqlError('57P01', 'terminating connection due to administrator command', { severity: 'FATAL' }))
   }
 
   close(): void {

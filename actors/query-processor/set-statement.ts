@@ -6,6 +6,7 @@ import { outputDefaults } from '../../protocol/values/type.ts'
 import { parameter, unrecognized } from './parameter.ts'
 import type { Answer } from './planned.ts'
 import type { PreparedStatement } from './prepared.ts'
+import { RandomSeries } from './random-series.ts'
 import { plainColumn } from './result.ts'
 import type { Session } from './session.ts'
 import { quoteIdentifier } from './settings.ts'
@@ -54,6 +55,7 @@ export function* setVariable(session: Session, statement: PreparedStatement): Ta
   const value = flattened(name, args as readonly Constant[])
   // Outside a block it is still checked, and gone at once.
   settings.set(name, value, isLocal)
+  if (name.toLowerCase() === 'seed') session.series = new RandomSeries(Number(value))
   if (isVain) settings.dropLocal()
   return { tag: 'SET' }
 }

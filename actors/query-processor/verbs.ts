@@ -9,6 +9,7 @@ import { plainColumn } from './result.ts'
 import type { Session } from './session.ts'
 import type { OutputColumn } from './sql/bind/bound.ts'
 import { Suspension } from './sql/execute/run.ts'
+import { castPath } from './sql/functions/casts.ts'
 import type { Task } from './task.ts'
 
 /* ---------------------------------------------------------------- PREPARE, EXECUTE, DEALLOCATE, DISCARD */
@@ -83,6 +84,7 @@ function* evaluated(
   params: readonly unknown[],
   types: readonly number[],
 ): Task<readonly Value[]> {
+  yield* refuseOther(session, source.statement, params, types)
   const targetList = params.map((arg, i) => {
     const names = ['pg_catalog', typeByOid(types[i] as number)?.name ?? 'text'].map((sval) => ({ String: { sval } }))
     return { ResTarget: { val: { TypeCast: { arg, typeName: { names, typemod: -1 } } } } }
@@ -98,6 +100,41 @@ function* evaluated(
     execution.release()
   }
   throw new SqlError('XX000', 'EXECUTE found no arguments')
+}
+
+/** An argument must become its parameter as a value becomes a column's: 42804 for casts that only a CAST makes. */
+function* refuseOther(
+  session: Session,
+  execute: PreparedStatement,
+  params: readonly unknown[],
+  types: readonly number[],
+): Task<void> {
+  const targetList = params.map((val) => ({ ResTarget: { val } }))
+  const probe = new PreparedStatement({ ...execute.parsed, node: select(targetList) }, [], undefined)
+  yield* session.plan(probe)
+  for (const [i, column] of (probe.columns ?? []).entries()) {
+    const target = types[i] as number
+    const { oid } = column.type
+    const { A_Const, FuncCall } = params[i] as { readonly A_Const?: OpenLiteral; readonly FuncCall?: Located }
+    const { sval, isnull } = A_Const ?? {}
+    if (oid === target || sval !== undefined || isnull === true || castPath(oid, target, 'assignment') !== undefined) continue
+    const position = execute.parsed.positionOf((A_Const ?? FuncCall)?.location)
+    const name = (type: number): string => typeByOid(type)?.displayName ?? String(type)
+    throw new SqlError(
+      '42804',
+      `parameter $${i + 1} of type ${name(oid)} cannot be coerced to the expected type ${name(target)}`,
+      { hint: 'You will need to rewrite or cast the expression.', ...(position !== undefined && { position }) },
+    )
+  }
+}
+
+interface Located {
+  readonly location?: number
+}
+
+interface OpenLiteral extends Located {
+  readonly sval?: unknown
+  readonly isnull?: boolean
 }
 
 export function* preparedColumns(session: Session, statement: PreparedStatement): Task<readonly OutputColumn[] | undefined> {

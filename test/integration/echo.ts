@@ -172,6 +172,10 @@ export class EchoSession implements QuerySession {
     this.copy?.done(new SqlError('57014', `COPY from stdin failed: ${message}`))
   }
 
+  copyBroken(error: SqlError): void {
+    this.copy?.done(error)
+  }
+
   cancel(): void {
     this.interrupt?.(queryCanceled())
   }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { SqlError } from '../../../protocol/errors.ts'
+import { type Notice, SqlError } from '../../../protocol/errors.ts'
 import { takeDialect } from './dialect.ts'
 import { Lexer, nestsTooDeep, TokenKind } from './lex.ts'
+import { truncations } from './truncation.ts'
 
 /**
  * The only door to libpg-query: PostgreSQL 16's own grammar in WASM. Every surprise it holds (byte offsets, no SQLSTATEs, a stack that one
@@ -15,6 +16,8 @@ export interface ParsedStatement {
   readonly text: string
   /** The dialect's CREATE INDEX ASYNC. */
   readonly isAsync: boolean
+  /** What the parser has to say about the text, told with its first statement: names that were cut. */
+  readonly notices?: readonly Notice[]
   /** The character position (from 1) in the whole text for a `location` in the tree; undefined where the tree has none (-1). */
   positionOf(byteLocation: number | undefined): number | undefined
 }
@@ -82,7 +85,8 @@ export function parse(sql: string): ParsedStatement[] {
     if (location === undefined || location < 0) return undefined
     return toIndex === undefined ? location + 1 : codePointsBefore(text, toIndex(location)) + 1
   }
-  return parseRaw(text, bytes).map((raw) => {
+  const notices = truncations(sql)
+  return parseRaw(text, bytes).map((raw, i) => {
     const from = raw.stmt_location ?? 0
     const to = raw.stmt_len === undefined || raw.stmt_len === 0 ? bytes : from + raw.stmt_len
     const start = toIndex === undefined ? from : toIndex(from)
@@ -92,6 +96,7 @@ export function parse(sql: string): ParsedStatement[] {
       text: sql.slice(start, end).trim(),
       isAsync: asyncAt.some((at) => at >= start && at < end),
       positionOf,
+      ...(i === 0 && notices.length > 0 && { notices }),
     }
   })
 }

@@ -148,7 +148,12 @@ export class MemoryDatabase {
       lastval: () => 1n,
       setval: () => 1n,
       backendId: 1,
+      seedRandom: () => undefined,
       transactionId: () => 1n,
+      transactionIdIfAssigned: () => 1n,
+      transactionStatus: () => null,
+      cancelBackend: () => false,
+      terminateBackend: () => false,
       sleep: () => Promise.resolve(),
     }
     return {

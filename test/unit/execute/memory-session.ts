@@ -211,7 +211,14 @@ export class MemorySession {
         return value
       },
       backendId: 1,
+      seedRandom: (seed) => {
+        this.seed = seed
+      },
       transactionId: () => 1n,
+      transactionIdIfAssigned: () => 1n,
+      transactionStatus: () => null,
+      cancelBackend: () => false,
+      terminateBackend: () => false,
       sleep: () => Promise.resolve(),
     }
   }

@@ -57,7 +57,7 @@ export class ExpressionCompiler {
 }
 
 /** Functions that may answer with a promise, by pg_proc.prosrc or name. */
-const mayWait = /^(nextval|setval|setval3|pg_sleep|pg_advisory|pg_try_advisory|pg_stat|dblink|taudb_)/
+const mayWait = /^(nextval|setval|setval3|pg_sleep|pg_xact_status|txid_status)/
 
 /** Whether evaluation can need something that is not there at once. Then every volatile call in it is done once a row, whatever is retried. */
 export function waits(expr: Expr): boolean {

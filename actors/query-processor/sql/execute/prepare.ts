@@ -299,7 +299,8 @@ export const tableLayout = (table: Table, relation: number): Layout =>
 function sequenceRow(sequence: SequenceRelation): Opener {
   return function* (frame): Stream {
     const { last, isCalled } = decodeCounter(sequence, yield* settled(frame.run.access.get(sequenceKey(sequence.storageId))))
-    yield [[last, 0n, isCalled]]
+    const given = frame.run.functions.lastSequenceValue?.(sequence, last)
+    yield [[given ?? last, 0n, isCalled || given !== undefined]]
   }
 }
 

@@ -1,4 +1,5 @@
 import { outOfRange, SqlError } from '../../../../protocol/errors.ts'
+import { formatG } from '../../../../protocol/values/float.ts'
 import * as precise from './double-double.ts'
 import { checkOverflow, floatOperators, floatOverflow, floatUnderflow, multiply } from './float-operator.ts'
 import { toInt2, toInt4 } from './integer.ts'
@@ -227,7 +228,7 @@ function widthBucket(operand: number, low: number, high: number, count: number):
 /** Box and Muller. */
 function randomNormal(context: FunctionContext, mean: number, deviation: number): number {
   const radius = Math.sqrt(-2 * Math.log(1 - context.random()))
-  return mean + deviation * radius * precise.sin(2 * Math.PI * context.random())
+  return mean + deviation * radius * precise.sin(2 * Math.PI * (1 - context.random()))
 }
 
 export const floatFunctions: Implementations = {
@@ -240,8 +241,12 @@ export const floatFunctions: Implementations = {
       widthBucket(operand, low, high, count),
     drandom: (context) => context.random(),
     drandom_normal: (context, mean: number, deviation: number) => randomNormal(context, mean, deviation),
-    setseed: () => {
-      throw new SqlError('0A000', 'setseed is not supported')
+    setseed: (context, seed: number) => {
+      if (!(seed >= -1 && seed <= 1)) {
+        throw new SqlError('22023', `setseed parameter ${formatG(seed, 6)} is out of allowed range [-1,1]`)
+      }
+      context.seedRandom(seed)
+      return ''
     },
   },
 }

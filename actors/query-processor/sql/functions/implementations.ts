@@ -1,5 +1,6 @@
 import { assert } from '../../../../protocol/assert.ts'
 import { arrayFunctions } from './array.ts'
+import { backendFunctions } from './backend.ts'
 import { booleanFunctions } from './boolean.ts'
 import { byteaFunctions } from './bytea.ts'
 import { catalogDefinitionFunctions } from './catalog-definition.ts'
@@ -45,6 +46,7 @@ const families: readonly Implementations[] = [
   catalogDefinitionFunctions,
   catalogPrivilegeFunctions,
   catalogSessionFunctions,
+  backendFunctions,
 ]
 
 type SetImplementation = NonNullable<Implementations['set']>[string]

@@ -1,7 +1,7 @@
 import type { Notice } from '../../../../protocol/errors.ts'
 import type { InputSettings } from '../../../../protocol/values/type.ts'
 import type { Value } from '../../../../protocol/values/value.ts'
-import type { Catalog, TypeRef } from '../catalog/schema.ts'
+import type { Catalog, SequenceRelation, TypeRef } from '../catalog/schema.ts'
 
 /** What a function may know of the session it runs in. One object per statement execution. */
 export interface FunctionContext {
@@ -18,6 +18,8 @@ export interface FunctionContext {
   readonly searchPath: readonly string[]
   /** random(): in [0, 1). */
   random(): number
+  /** random() repeats itself from here, for the same seed in [-1, 1]. */
+  seedRandom(seed: number): void
   randomBytes(length: number): Uint8Array
   notice(notice: Notice): void
   /** SHOW and SET from SQL functions; undefined = no such parameter. */
@@ -30,11 +32,20 @@ export interface FunctionContext {
   /** pg_current_xact_id_if_assigned, pg_backend_pid, version ... */
   readonly backendId: number
   readonly transactionId: () => bigint
+  /** Null while the transaction has neither written nor asked for its id. */
+  transactionIdIfAssigned(): bigint | null
+  /** 'in progress', 'committed', 'aborted'; null where nobody remembers. */
+  transactionStatus(id: bigint): string | null | Promise<string | null>
+  /** False: there is no such session in this process. */
+  cancelBackend(backendId: number): boolean
+  terminateBackend(backendId: number): boolean
   /**
    * Rows, by column name, of a system relation that only the session or the process knows: pg_settings, pg_stat_activity,
    * pg_prepared_statements, pg_cursors ... Undefined: the catalog makes them.
    */
   systemRows?(relation: string): Iterable<{ readonly [column: string]: Value }> | undefined
+  /** A sequence's last value as this process gave it out, if its reservation is as new as the counter that was read. */
+  lastSequenceValue?(sequence: SequenceRelation, counter: bigint): bigint | undefined
   /** Bytes under a storage id, true or estimated; undefined where nobody can say. */
   storageBytes?(storageId: number): number | undefined
   /** pg_sleep, and anything else that takes its time: resolves or rejects with 57014. */

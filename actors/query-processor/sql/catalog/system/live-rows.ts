@@ -16,6 +16,7 @@ export function sequenceRows(run: Run): MaybePromise<Iterable<Row>> {
   const rows = (counters: readonly (Uint8Array | undefined)[]): Row[] =>
     all.map((sequence, i) => {
       const counter = decodeCounter(sequence, counters[i])
+      const given = run.functions.lastSequenceValue?.(sequence, counter.last)
       return {
         schemaname: schemaName(catalog, sequence.schemaOid),
         sequencename: sequence.name,
@@ -27,7 +28,7 @@ export function sequenceRows(run: Run): MaybePromise<Iterable<Row>> {
         increment_by: sequence.increment,
         cycle: sequence.cycle,
         cache_size: sequence.cache,
-        last_value: counter.isCalled ? counter.last : null,
+        last_value: given ?? (counter.isCalled ? counter.last : null),
       }
     })
   return stored.some((one) => one instanceof Promise)
