@@ -70,3 +70,7 @@ select $2::int;
 select $1::int + $2::int + $3::int;
 --: x
 select $1 is null, pg_typeof($1);
+create table scaled (n numeric(6,2) primary key, v varchar(3), t timestamp(0));
+insert into scaled values (1.25, 'abc', '2024-01-02 03:04:05');
+select n::numeric, v::varchar, t::timestamp from scaled where n::numeric = 1.25;
+drop table scaled;

@@ -110,7 +110,12 @@ function coerceParameter(statement: Statement, expr: Expr & { kind: 'parameter' 
 
 /** coerce_type_typmod: fits a value of the type to varchar(n), numeric(p,s) ... */
 export function coerceTypmod(statement: Statement, expr: Expr, target: TypeRef, explicit: boolean): Expr {
-  if (target.typmod < 0 || expr.type.typmod === target.typmod) return expr
+  if (target.typmod < 0) {
+    // A numeric(6,2) cast to numeric promises no scale any more.
+    if (!explicit || expr.type.typmod < 0 || expr.type.oid !== target.oid) return expr
+    return statement.place({ kind: 'relabel', type: target, argument: expr }, statement.locationOf(expr))
+  }
+  if (expr.type.typmod === target.typmod) return expr
   const element = arrayElement(target.oid)
   if (!hasTypmodCoercion(element === 0 ? target.oid : element)) return expr
   return statement.place({ kind: 'typmod', type: target, argument: expr, explicit }, statement.locationOf(expr))
