@@ -65,7 +65,6 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
   refusal('type bit', /::bit\(8\)/),
   refusal('the function jsonb_path_query', /^select jsonb_path_query/),
   refusal('the operator @?', /@\?/),
-  refusal('setseed', /^select setseed/),
   refusal('function pg_column_size("any")', /pg_column_size/),
   refusal('isolation level SERIALIZABLE', /isolation.*serializable/),
   refusal('LOCK TABLE', /^lock table/),
