@@ -1,6 +1,7 @@
 import { assert } from '../../../../protocol/assert.ts'
 import type { StorageAggregate } from '../../../../protocol/predicate.ts'
 import { Numeric } from '../../../../protocol/values/numeric.ts'
+import { addNumeric, divideNumeric } from '../../../../protocol/values/numeric-arithmetic.ts'
 import type { Value } from '../../../../protocol/values/value.ts'
 import type { Slot, StorageAggregateScan } from '../plan/node.ts'
 import type { Opener } from './frame.ts'
@@ -13,20 +14,23 @@ import { compileStorageFilter } from './storage-filter.ts'
 
 type Asked = StorageAggregateScan['aggregates'][number]
 
-/** count, min, max and integer sum, computed where the rows are; partial results of several ranges are put together here. */
+/** count, min, max, exact sum and avg, computed where the rows are; partial results of several ranges are put together here. */
 export function storageAggregateRow(node: StorageAggregateScan, compile: CompilePlain): Opener {
   const { scan, aggregates } = node
   const { ranges } = compileBounds(scan, compile)
   const predicate = scan.storageFilter && compileStorageFilter(scan.storageFilter, scan.table, compile)
   const layout = layoutOfTable(scan.table)
-  const asked = aggregates.map(({ kind, column }): StorageAggregate => {
-    return kind === 'countRows' ? { kind } : { kind, column, type: scan.table.columns[column]!.type.oid }
+  const typeOf = (column: number): number => scan.table.columns[column]?.type.oid ?? 0
+  const asked: StorageAggregate[] = []
+  const finish = aggregates.map((aggregate, i) => {
+    const first = asked.length
+    asked.push(...askedFor(aggregate, typeOf(aggregate.column)))
+    return result(aggregate, (node.layout[i] as Slot).type.oid, first)
   })
-  const combine = aggregates.map((aggregate) => combination(aggregate, scan.table.columns[aggregate.column]?.type.oid ?? 0))
-  const finish = aggregates.map((aggregate, i) => result(aggregate, (node.layout[i] as Slot).type.oid))
+  const combine = asked.map(combination)
   return function* (frame): Stream {
     const filter = predicate?.(frame)
-    const totals: Value[] = aggregates.map(() => null)
+    const totals: Value[] = asked.map(() => null)
     for (const range of ranges(frame)) {
       const source = frame.run.access.scan({
         range,
@@ -47,18 +51,34 @@ export function storageAggregateRow(node: StorageAggregateScan, compile: Compile
         if (frame.run.shouldYield()) yield pause
       }
     }
-    yield [totals.map((total, i) => (finish[i] as (value: Value) => Value)(total))]
+    yield [finish.map((one) => one(totals))]
   }
+}
+
+function askedFor({ kind, column }: Asked, type: number): StorageAggregate[] {
+  if (kind === 'countRows') return [{ kind }]
+  if (kind !== 'avg') return [{ kind, column, type }]
+  return [
+    { kind: 'sum', column, type },
+    { kind: 'count', column, type },
+  ]
 }
 
 type Combine = (a: Value, b: Value) => Value
 
-function combination({ kind }: Asked, type: number): Combine {
-  if (kind === 'min' || kind === 'max') {
-    const compare = typeCompare({ oid: type, typmod: -1 })
-    return (a, b) => (compare(a, b) > 0 === (kind === 'max') ? a : b)
+function combination(asked: StorageAggregate): Combine {
+  switch (asked.kind) {
+    case 'min':
+    case 'max': {
+      const compare = typeCompare({ oid: asked.type, typmod: -1 })
+      return (a, b) => (compare(a, b) > 0 === (asked.kind === 'max') ? a : b)
+    }
+    case 'sum':
+      if (asked.type === numericOid) return (a, b) => addNumeric(a as Numeric, b as Numeric)
+      return (a, b) => whole(a) + whole(b)
+    default:
+      return (a, b) => whole(a) + whole(b)
   }
-  return (a, b) => whole(a) + whole(b)
 }
 
 /** An integer total in whichever shape it was sent. */
@@ -73,9 +93,29 @@ function whole(value: Value): bigint {
 const int8Oid = 20
 const numericOid = 1700
 
-function result({ kind }: Asked, oid: number): (value: Value) => Value {
-  if (kind === 'min' || kind === 'max') return (value) => value
-  if (kind !== 'sum') return (value) => (value === null ? 0n : whole(value))
-  assert(oid === int8Oid || oid === numericOid, 'sums of integers are int8 or numeric')
-  return (value) => (value === null ? null : oid === int8Oid ? whole(value) : new Numeric(whole(value), 0))
+const exact = (total: Value): Numeric => (total instanceof Numeric ? total : new Numeric(whole(total), 0))
+
+/** One aggregate of the totals, which begin at `first`. */
+function result({ kind }: Asked, oid: number, first: number): (totals: readonly Value[]) => Value {
+  const total = (totals: readonly Value[]): Value => totals[first] as Value
+  switch (kind) {
+    case 'min':
+    case 'max':
+      return total
+    case 'count':
+    case 'countRows':
+      return (totals) => (total(totals) === null ? 0n : whole(total(totals)))
+    case 'sum':
+      assert(oid === int8Oid || oid === numericOid, 'exact sums are int8 or numeric')
+      return (totals) => {
+        const sum = total(totals)
+        if (sum === null) return null
+        return oid === int8Oid ? whole(sum) : exact(sum)
+      }
+    case 'avg':
+      return (totals) => {
+        const sum = total(totals)
+        return sum === null ? null : divideNumeric(exact(sum), exact(totals[first + 1] as Value))
+      }
+  }
 }

@@ -167,7 +167,7 @@ class InputColumns {
   }
 }
 
-/** count, min, max and integer sums without GROUP BY: computed by storage, or read from the end of a key. */
+/** count, min, max, exact sums and averages without GROUP BY: computed by storage, or read from the end of a key. */
 export function plainAggregate(planning: Planning, query: Select, input: Node, _targets: readonly Expr[]): Grouping | undefined {
   if (query.groupBy.length > 0 || query.from?.kind !== 'table' || query.from.table.system) return undefined
   const aggregates = aggregatesOf(query)
@@ -196,7 +196,8 @@ export function plainAggregate(planning: Planning, query: Select, input: Node, _
   return { node, replace: (expr) => replaced(expr, [], aggregates, relation) }
 }
 
-const summed: readonly number[] = [20, 21, 23]
+/** int8, int2, int4, numeric */
+const summed: readonly number[] = [20, 21, 23, 1700]
 
 function storageAggregate(
   aggregate: AggregateExpr,
@@ -216,7 +217,8 @@ function storageAggregate(
       if (sqlType(argument.type.oid).compare === undefined || argument.type.oid !== aggregate.type.oid) return undefined
       return { kind: procedure.name, column, expr: aggregate }
     case 'sum':
-      return summed.includes(argument.type.oid) ? { kind: 'sum', column, expr: aggregate } : undefined
+    case 'avg':
+      return summed.includes(argument.type.oid) ? { kind: procedure.name, column, expr: aggregate } : undefined
     default:
       return undefined
   }

@@ -92,7 +92,8 @@ export interface StorageAggregateScan extends NodeHead {
   readonly kind: 'storageAggregate'
   readonly scan: TableScan
   readonly aggregates: readonly {
-    readonly kind: 'countRows' | 'count' | 'min' | 'max' | 'sum'
+    /** Storage adds up and counts; an average is both. */
+    readonly kind: 'countRows' | 'count' | 'min' | 'max' | 'sum' | 'avg'
     readonly column: number
     readonly expr: Expr
   }[]
