@@ -33,3 +33,13 @@ select $1::regclass::text;
 --: missing
 select $1::regclass;
 drop table t;
+select 4294967295::oid::int, (-1)::int::oid, (-1)::smallint::oid, array[4294967295::oid]::int[];
+select 23::oid <= -1, -1::smallint < 23::oid, (-1)::int is distinct from 4294967295::oid;
+create table numbers (o oid primary key, i int unique);
+insert into numbers values (4294967295, -5), (7, 6);
+select o::int, i::oid, o::int < 0, i::oid > 5::oid from numbers order by o;
+select o from numbers where i::oid > 100::oid;
+select o from numbers where o = -1;
+insert into numbers select 8, o from numbers where o > 100;
+select * from numbers where i = -1;
+drop table numbers;

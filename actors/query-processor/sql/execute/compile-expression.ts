@@ -8,6 +8,7 @@ import type { TypeRef } from '../catalog/schema.ts'
 import { procedureByOid } from '../functions/procedures.ts'
 import { comparisonOf, operatorOf } from '../plan/comparison.ts'
 import { type Layout, outerSlotName, type Plan, rowKeyColumn, slotOf } from '../plan/node.ts'
+import { renumbering } from '../plan/renumbering.ts'
 import { sqlType, typeOf } from '../plan/sql-type.ts'
 import { argumentsOf } from '../plan/walk.ts'
 import { withElement, withMember, withSlice } from './assign-part.ts'
@@ -136,8 +137,11 @@ class Compilation {
       case 'greatest':
       case 'least':
         return this.extreme(expr)
-      case 'relabel':
-        return this.compile(expr.argument)
+      case 'relabel': {
+        const argument = this.compile(expr.argument)
+        const renumber = renumbering(expr.argument.type.oid, expr.type.oid)
+        return renumber === undefined ? argument : (row, frame) => renumber(argument(row, frame))
+      }
       case 'viaText':
         return this.viaText(expr)
       case 'typmod': {

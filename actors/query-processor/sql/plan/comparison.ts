@@ -3,6 +3,7 @@ import type { Expr } from '../bind/bound.ts'
 import { typeOrder } from '../functions/builtin-types.ts'
 import { allOperators, type Operator } from '../functions/operators.ts'
 import { procedureByOid } from '../functions/procedures.ts'
+import { renumbering } from './renumbering.ts'
 
 export type ComparisonOperator = '=' | '<>' | '<' | '<=' | '>' | '>='
 
@@ -59,7 +60,7 @@ export function operatorOf(procedure: Oid): Operator | undefined {
 /** The same value under another name of its type. */
 export function withoutRelabel(expr: Expr): Expr {
   let inner = expr
-  while (inner.kind === 'relabel') inner = inner.argument
+  while (inner.kind === 'relabel' && renumbering(inner.argument.type.oid, inner.type.oid) === undefined) inner = inner.argument
   return inner
 }
 

@@ -4,6 +4,7 @@ import type { Expr } from '../bind/bound.ts'
 import { callableOf } from '../execute/callable.ts'
 import { emptyRow, type Frame } from '../execute/frame.ts'
 import { procedureByOid } from '../functions/procedures.ts'
+import { renumbering } from './renumbering.ts'
 import { sqlType } from './sql-type.ts'
 import { mapArguments } from './walk.ts'
 
@@ -21,14 +22,20 @@ export function fold(expr: Expr): Expr {
       if (folded.returnsSet || !folded.arguments.every(isConstant)) return folded
       const procedure = procedureByOid(folded.procedure)
       if (procedure === undefined || procedure.volatility !== 'i' || procedure.kind !== 'function') return folded
+      // Said to be immutable, and counts days of the session's zone.
+      if (procedure.source === 'timestamptz_age') return folded
       return attempt(folded, () => {
         const types = { arguments: folded.arguments.map((argument) => argument.type), result: folded.type }
         const args = folded.arguments.map((argument) => () => (argument as Constant).value)
         return callableOf(folded.procedure, types, folded.at).evaluate(args)(emptyRow, folding)
       })
     }
-    case 'relabel':
-      return isConstant(folded.argument) ? { ...folded.argument, type: folded.type } : folded
+    case 'relabel': {
+      const { argument, type } = folded
+      if (!isConstant(argument)) return folded
+      const renumber = renumbering(argument.type.oid, type.oid)
+      return { ...argument, type, value: renumber === undefined ? argument.value : renumber(argument.value) }
+    }
     case 'typmod': {
       const { argument, type, explicit } = folded
       if (!isConstant(argument)) return folded
