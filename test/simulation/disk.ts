@@ -7,11 +7,40 @@ interface PendingWrite {
   readonly bytes: Buffer
 }
 
+/** Bytes that grow without being copied for every write. */
+class Content {
+  length: number
+  private whole: Buffer
+
+  constructor(bytes: Buffer) {
+    this.whole = bytes
+    this.length = bytes.length
+  }
+
+  get bytes(): Buffer {
+    return this.whole.subarray(0, this.length)
+  }
+
+  write(bytes: Buffer, position: number): void {
+    if (position + bytes.length > this.length) this.resize(position + bytes.length)
+    bytes.copy(this.whole, position)
+  }
+
+  resize(size: number): void {
+    if (size > this.whole.length) {
+      const larger = Buffer.alloc(Math.max(size, this.whole.length * 2))
+      this.whole.copy(larger, 0, 0, this.length)
+      this.whole = larger
+    } else if (size < this.length) this.whole.fill(0, size, this.length)
+    this.length = size
+  }
+}
+
 interface SimulatedFile {
   /** What a crash leaves for certain. */
-  durable: Buffer
+  durable: Content
   /** What readers see. */
-  visible: Buffer
+  visible: Content
   pending: PendingWrite[]
   /** The directory entry itself has been synced. */
   entryDurable: boolean
@@ -73,10 +102,10 @@ export class SimulatedDisk {
         }
         const kept = draw < 0.7 ? write.bytes : write.bytes.subarray(0, this.random.integer(write.bytes.length + 1))
         if (kept.length < write.bytes.length) this.kernel.count('fault torn write')
-        file.durable = withBytes(file.durable, kept, write.position)
+        file.durable.write(kept, write.position)
       }
       file.pending = []
-      file.visible = Buffer.from(file.durable)
+      file.visible = new Content(Buffer.from(file.durable.bytes))
     }
   }
 
@@ -84,8 +113,9 @@ export class SimulatedDisk {
   flipBit(path: string, at: number, bit = 0): boolean {
     const file = this.files.get(path)
     if (file === undefined || at >= file.durable.length) return false
-    file.durable[at] = (file.durable[at] as number) ^ (1 << bit)
-    file.visible[at] = file.durable[at] as number
+    const { bytes } = file.durable
+    bytes[at] = (bytes[at] as number) ^ (1 << bit)
+    file.visible.write(bytes.subarray(at, at + 1), at)
     this.kernel.count('fault bit flip')
     return true
   }
@@ -116,22 +146,32 @@ export class SimulatedDisk {
         let file = this.files.get(path)
         if (file === undefined) {
           if (mode === 'read') throw new DiskError('ENOENT', path)
-          file = { durable: Buffer.alloc(0), visible: Buffer.alloc(0), pending: [], entryDurable: false }
+          file = {
+            durable: new Content(Buffer.alloc(0)),
+            visible: new Content(Buffer.alloc(0)),
+            pending: [],
+            entryDurable: false,
+          }
           this.files.set(path, file)
         } else if (mode === 'create') {
-          file.visible = Buffer.alloc(0)
-          file.durable = Buffer.alloc(0)
+          file.visible.resize(0)
+          file.durable.resize(0)
           file.pending = []
         }
         return this.handle(path, file, alive)
       },
-      read: (path) => Buffer.from(mustExist(path).visible),
+      read: (path) => Buffer.from(mustExist(path).visible.bytes),
       replace: async (path, bytes) => {
         this.room(path, bytes.length)
         await this.wait('disk replace')
         if (!alive()) return never()
         const content = Buffer.from(bytes)
-        this.files.set(path, { durable: content, visible: Buffer.from(content), pending: [], entryDurable: true })
+        this.files.set(path, {
+          durable: new Content(content),
+          visible: new Content(Buffer.from(content)),
+          pending: [],
+          entryDurable: true,
+        })
       },
       list: (path) => {
         const prefix = path.endsWith('/') ? path : `${path}/`
@@ -166,15 +206,15 @@ export class SimulatedDisk {
         if (!alive()) return
         disk.room(path, Math.max(0, position + bytes.length - file.visible.length))
         const copy = Buffer.from(bytes)
-        file.visible = withBytes(file.visible, copy, position)
+        file.visible.write(copy, position)
         file.pending.push({ position, bytes: copy })
       },
-      readAt: (position, length) => Buffer.from(file.visible.subarray(position, position + length)),
+      readAt: (position, length) => Buffer.from(file.visible.bytes.subarray(position, position + length)),
       truncate(size) {
         if (!alive()) return
         if (size > file.visible.length) disk.room(path, size - file.visible.length)
-        file.visible = resized(file.visible, size)
-        file.durable = resized(file.durable, Math.min(size, file.durable.length))
+        file.visible.resize(size)
+        file.durable.resize(Math.min(size, file.durable.length))
         file.pending = file.pending.filter(({ position }) => position < size)
       },
       async sync() {
@@ -187,8 +227,8 @@ export class SimulatedDisk {
           if (disk.random.chance(0.5)) file.pending.splice(0, writes)
           throw new DiskError('EIO', path)
         }
-        for (const write of file.pending.splice(0, writes)) file.durable = withBytes(file.durable, write.bytes, write.position)
-        if (file.durable.length < file.visible.length) file.durable = resized(file.durable, file.visible.length)
+        for (const write of file.pending.splice(0, writes)) file.durable.write(write.bytes, write.position)
+        if (file.durable.length < file.visible.length) file.durable.resize(file.visible.length)
       },
       close() {},
     }
@@ -213,15 +253,3 @@ export class SimulatedDisk {
 
 /** What a dead process waits for never comes. */
 const never = <T>(): Promise<T> => new Promise<T>(() => {})
-
-function withBytes(into: Buffer, bytes: Buffer, position: number): Buffer {
-  const target = position + bytes.length > into.length ? resized(into, position + bytes.length) : into
-  bytes.copy(target, position)
-  return target
-}
-
-function resized(bytes: Buffer, size: number): Buffer {
-  const result = Buffer.alloc(size)
-  bytes.copy(result, 0, 0, Math.min(size, bytes.length))
-  return result
-}

@@ -21,7 +21,7 @@ export type Fault =
   | { readonly kind: 'clock jump'; readonly at: number; readonly process: ProcessName; readonly by: number }
   | { readonly kind: 'clock rate'; readonly at: number; readonly process: ProcessName; readonly rate: number }
 
-const processes: readonly ProcessName[] = ['circle', 'processor 1', 'processor 2']
+export const processes: readonly ProcessName[] = ['circle', 'processor 1', 'processor 2']
 
 /** Swarm testing: each seed switches on some kinds of fault and leaves others out, so that rare mixtures occur too. */
 export function planFaults(kernel: Kernel, durationMs: number): Fault[] {

@@ -1,7 +1,9 @@
-/** `npm run simulate -- --seed N --steps M [--seeds K] [--faults JSON] [--tail]`: deterministic runs of the whole database under faults. */
+/** `npm run simulate -- --seed N --steps M [--seeds K] [--faults JSON] [--settings JSON] [--shrink] [--tail]`: deterministic runs of the whole database under faults. */
 import { parseArgs } from 'node:util'
 import type { Fault } from './fault-plan.ts'
-import { type RunReport, simulate } from './run.ts'
+import { commandFor, type RunReport, simulate } from './run.ts'
+import type { RunSettings } from './settings.ts'
+import { shrink } from './shrink.ts'
 
 const { values } = parseArgs({
   options: {
@@ -9,21 +11,26 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1' },
     steps: { type: 'string', default: '400' },
     faults: { type: 'string' },
+    settings: { type: 'string' },
+    shrink: { type: 'boolean', default: false },
     tail: { type: 'boolean', default: false },
   },
 })
 
+const steps = Number(values.steps)
+const settings = values.settings === undefined ? {} : { settings: JSON.parse(values.settings) as Partial<RunSettings> }
 let failures = 0
 const totals = new Map<string, number>()
 let committed = 0
 for (let seed = Number(values.seed); seed < Number(values.seed) + Number(values.seeds); seed++) {
   const faults = values.faults === undefined ? {} : { faults: JSON.parse(values.faults) as Fault[] }
-  const report = await simulate({ seed, steps: Number(values.steps), ...faults })
+  const report = await simulate({ seed, steps, ...settings, ...faults })
   committed += report.committed
   for (const [name, count] of report.counters) totals.set(name, (totals.get(name) ?? 0) + count)
   const failed = report.error !== undefined || report.violations.length > 0
   if (failed) failures++
   if (failed || Number(values.seeds) <= 20) print(report)
+  if (failed && values.shrink) print(await shrink({ seed, steps, ...settings }, report.faults))
 }
 process.stdout.write(`\n${values.seeds} seeds, ${committed} committed transactions, ${failures} failed\n`)
 for (const [name, count] of [...totals].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -38,10 +45,7 @@ function print(report: RunReport): void {
   )
   for (const { promise, oracle, detail } of violations) process.stdout.write(`  ${promise} (${oracle}): ${detail}\n`)
   if (error !== undefined) process.stdout.write(`  ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
-  if (error !== undefined || violations.length > 0) {
-    process.stdout.write(
-      `  repeat: npm run simulate -- --seed ${seed} --steps ${values.steps} --faults '${JSON.stringify(report.faults)}'\n`,
-    )
-  }
+  if (error !== undefined || violations.length > 0)
+    process.stdout.write(`  repeat: ${commandFor(report, { ...settings, steps })}\n`)
   if (values.tail) process.stdout.write(report.tail.slice(-60).join(''))
 }

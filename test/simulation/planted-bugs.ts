@@ -1,3 +1,4 @@
+import { Adjudicator } from '../../actors/adjudicator/adjudicator.ts'
 import { ConflictWindow } from '../../actors/adjudicator/conflict-window.ts'
 import { Decisions } from '../../actors/adjudicator/decisions.ts'
 import { Crossbar } from '../../actors/crossbar/crossbar.ts'
@@ -9,6 +10,8 @@ import { WriteSet } from '../../actors/query-processor/write-set.ts'
 import { Storage } from '../../actors/storage/storage.ts'
 import { MemoryVersionStore } from '../../actors/storage/version-store-memory.ts'
 import { EmbeddedLog } from '../../bus/embedded-log.ts'
+import type { Fault } from './fault-plan.ts'
+import type { RunSettings } from './settings.ts'
 
 /**
  * Bugs on purpose: each breaks one rule of the commit protocol by replacing a method, and one oracle must find it. A checker counts only
@@ -18,9 +21,14 @@ export interface PlantedBug {
   readonly name: string
   /** The rule or promise it breaks. */
   readonly breaks: string
-  /** The workload that shows it, and the oracle that must say so. */
+  /** The workload that shows it, and the oracle that must say so: only these two take part. */
   readonly workload: string
   readonly oracle: string
+  /** Instead of what the seed draws. */
+  readonly settings?: Partial<RunSettings>
+  readonly faults?: readonly Fault[]
+  /** The seed to begin with: the search goes on from there, 200 at most. */
+  readonly from?: number
   /** Switches it on; the answer switches it off. */
   plant(): () => void
 }
@@ -28,7 +36,7 @@ export interface PlantedBug {
 type Method = (this: never, ...values: never[]) => unknown
 
 /** Replaces one method of a class; `original` is bound to the instance. */
-function replace(
+export function replace(
   target: { prototype: object },
   method: string,
   make: (original: (...values: unknown[]) => unknown, self: Record<string, unknown>, values: unknown[]) => unknown,
@@ -48,16 +56,37 @@ function replace(
   }
 }
 
-export const plantedBugs: readonly PlantedBug[] = [
+/** Nothing but crashes of the circle, again and again. */
+export const crashes: readonly Fault[] = Array.from({ length: 16 }, (_, i) => ({
+  kind: 'crash',
+  at: 150 + i * 470,
+  process: 'circle',
+  for: 20,
+}))
+
+/** Messages that come long after their time. */
+export const lateMessages: readonly Fault[] = [
+  { kind: 'lossy network', at: 0, for: 8_000, drop: 0.02, duplicate: 0.1, slow: 0.5 },
+]
+
+export const protocolBugs: readonly PlantedBug[] = [
   {
     name: 'acknowledge before fsync',
     breaks: 'rule 5, R1',
     workload: 'unique-insert',
     oracle: 'unique-insert',
+    // Or storage's image is ahead of the journal, and the start refuses it.
+    settings: { checkpointDelayMs: 100_000, faultyMs: 8_000 },
+    faults: [{ kind: 'slow sync', at: 0, for: 8_000 }, ...crashes],
+    from: 5,
     plant: () =>
       replace(EmbeddedLog, 'append', (original, self, values) => {
-        const file = self.file as object
-        self.file = new Proxy(file, { get: (target, name) => (name === 'sync' ? async () => {} : bound(target, name)) })
+        const file = self.file as { sync(): Promise<void> }
+        const sync = (): Promise<void> => {
+          file.sync().catch(() => {})
+          return Promise.resolve()
+        }
+        self.file = new Proxy(file, { get: (target, name) => (name === 'sync' ? sync : bound(target, name)) })
         return (original(...values) as Promise<unknown>).finally(() => {
           if (self.file !== undefined) self.file = file
         })
@@ -67,7 +96,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'a failed sync is taken for a good one',
     breaks: 'rule 18, R1',
     workload: 'unique-insert',
-    oracle: 'unique-insert',
+    oracle: 'assertion',
+    settings: { checkpointDelayMs: 100_000, faultyMs: 8_000 },
+    faults: [{ kind: 'failing sync', at: 100, for: 8_000 }, ...crashes],
     plant: () =>
       replace(EmbeddedLog, 'append', (original, self, values) => {
         const file = self.file as { sync(): Promise<void> }
@@ -99,9 +130,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     breaks: 'rule 5, R1',
     workload: 'unique-insert',
     oracle: 'unique-insert',
+    settings: { faultyMs: 8_000 },
+    faults: [{ kind: 'full disk', at: 300, for: 7_000 }],
+    from: 12,
     plant: () =>
       both(
-        replace(EmbeddedLog, 'crowded', () => false),
+        replace(Adjudicator, 'refusal', () => undefined),
         replace(GroupCommit, 'acknowledge', (original, _, [outcome, times, batch]) => {
           if ((outcome as { kind: string }).kind === 'full') {
             for (const joined of batch as { settled(fate: object): void }[])
@@ -138,6 +172,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     breaks: 'rule 4',
     workload: 'list-append',
     oracle: 'list-append',
+    from: 7,
     plant: () =>
       replace(ConflictWindow, 'barring', (original, _, values) => {
         const stamp = original(...values) as { isFixed: boolean } | undefined
@@ -149,6 +184,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     breaks: 'rule 8, FloorSound',
     workload: 'list-append',
     oracle: 'list-append',
+    settings: { faultyMs: 8_000, clients: 12 },
+    faults: crashes,
     plant: () =>
       replace(Journal, 'claim', async (original, _, values) => {
         const ownership = (await original(...values)) as { floor: number }
@@ -161,7 +198,26 @@ export const plantedBugs: readonly PlantedBug[] = [
     breaks: 'rule 4, an id is decided once',
     workload: 'unique-insert',
     oracle: 'unique-insert',
-    plant: () => replace(Decisions, 'find', () => undefined),
+    plant: () =>
+      both(
+        replace(Decisions, 'find', () => undefined),
+        forgetful(),
+      ),
+  },
+  {
+    name: 'ids are forgotten before their until',
+    breaks: 'rule 4, an id is decided once',
+    workload: 'unique-insert',
+    oracle: 'unique-insert',
+    from: 18,
+    plant: () =>
+      both(
+        forgetful(),
+        replace(Decisions, 'prune', (original) => original(Number.MAX_SAFE_INTEGER)),
+        replace(Adjudicator, 'decide', (original, _, [term, request]) =>
+          original(term, { ...(request as { until: number }), until: (request as { until: number }).until + 60_000_000 }),
+        ),
+      ),
   },
   {
     name: 'an unknown outcome is taken for aborted',
@@ -175,6 +231,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     breaks: 'rule 7, AbortIsFinal',
     workload: 'unique-insert',
     oracle: 'unique-insert',
+    settings: { faultyMs: 8_000, clients: 12 },
+    faults: lateMessages,
     plant: () => replace(Decisions, 'bar', () => undefined),
   },
   {
@@ -257,9 +315,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     workload: 'bank',
     oracle: 'bank',
     plant: () =>
-      replace(WriteSet, 'result', (original) => {
-        const { writes, checks } = original() as { writes: readonly unknown[]; checks: readonly unknown[] }
-        return { writes: writes.length === 2 ? writes.slice(1) : writes, checks }
+      replace(BusCircle, 'commit', (original, _, [request]) => {
+        const { writes } = request as { writes: readonly unknown[] }
+        return original({ ...(request as object), writes: writes.length === 2 ? writes.slice(1) : writes })
       }),
   },
   {
@@ -267,6 +325,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     breaks: 'rule 17, TrimSafe',
     workload: 'bank',
     oracle: 'assertion',
+    settings: {
+      faultyMs: 8_000,
+      checkpointDelayMs: 2_500,
+      segmentBytes: 8_192,
+      retention: { recordsMicros: 100_000, bytesMax: 65_536, trimDelayMs: 150 },
+    },
+    faults: [{ kind: 'crash', at: 2_300, process: 'circle', for: 20 }],
+    from: 4,
     plant: () =>
       replace(
         MemoryVersionStore,
@@ -293,17 +359,25 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
 ]
 
-const both =
+/** An id may be decided again. */
+const forgetful = (): (() => void) =>
+  replace(Decisions, 'add', (original, self, [id, ...rest]) => {
+    const { boot, counter } = id as { boot: string; counter: number }
+    ;(self.byId as Map<string, unknown>).delete(`${counter}.${boot}`)
+    return original(id, ...rest)
+  })
+
+export const both =
   (...off: readonly (() => void)[]): (() => void) =>
   () => {
     for (const one of off) one()
   }
 
 /** Set-up is over: a bug that breaks it at once would prove little. */
-const isUnderLoad = (self: Record<string, unknown>): boolean =>
+export const isUnderLoad = (self: Record<string, unknown>): boolean =>
   (self.world as { clock: { monotonic(): number } }).clock.monotonic() > 1_500_000
 
-function bound(target: object, name: string | symbol): unknown {
+export function bound(target: object, name: string | symbol): unknown {
   const value = (target as Record<string | symbol, unknown>)[name]
   return typeof value === 'function' ? (value as (...all: unknown[]) => unknown).bind(target) : value
 }

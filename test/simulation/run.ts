@@ -2,7 +2,10 @@ import { ConnectionLost } from './client.ts'
 import { SimulatedDatabase } from './database.ts'
 import { type Fault, type ProcessName, planFaults } from './fault-plan.ts'
 import { Kernel } from './kernel.ts'
+import { drawSettings, type RunSettings } from './settings.ts'
+import { breachesOf } from './specification.ts'
 import { bank, listAppend, register, uniqueInsert, type Violation, type Workload } from './workloads.ts'
+import { bulk, counter, indexBuild, onCall, orphans, savepoints, sequence, tickets } from './workloads-sql.ts'
 
 export interface RunOptions {
   readonly seed: number
@@ -10,7 +13,9 @@ export interface RunOptions {
   readonly steps: number
   /** Instead of the seed's own plan. */
   readonly faults?: readonly Fault[]
-  /** Only these workloads, by name. */
+  /** Instead of the seed's own. */
+  readonly settings?: Partial<RunSettings>
+  /** Only these workloads and these oracles that look at the whole (`journal`, `durability`, `specification`, `replicas`), by name. */
   readonly only?: ReadonlySet<string>
   /** Oracles that look away, by name: proof that another one finds a planted bug. */
   readonly blind?: ReadonlySet<string>
@@ -24,29 +29,27 @@ export interface RunReport {
   readonly violations: readonly Violation[]
   readonly counters: ReadonlyMap<string, number>
   readonly faults: readonly Fault[]
+  readonly settings: RunSettings
   readonly simulatedSeconds: number
   /** Set when the run ended early: an assertion of the product, an unexpected error, a failed actor (oracle `assertion`). */
   readonly error: unknown
   readonly tail: readonly string[]
 }
 
-const faultyMs = 8_000
 /** R7: after everything has healed, whatever is under way ends within this. */
 const livenessMs = 60_000
-const clientCount = 6
 
 /** One run: start, set up, load while faults happen, heal, wait for everyone, look. Everything follows from the seed and the fault list. */
 export async function simulate(options: RunOptions): Promise<RunReport> {
   const kernel = new Kernel(options.seed)
-  const database = new SimulatedDatabase(kernel)
+  const settings = { ...drawSettings(kernel), ...options.settings }
+  const { clients: clientCount, faultyMs } = settings
+  const database = new SimulatedDatabase(kernel, settings)
   const faults = options.faults ?? planFaults(kernel, faultyMs)
-  const workloads: readonly Workload[] = [
-    bank(),
-    listAppend(kernel),
-    listAppend(kernel, 'long-fork'),
-    register(kernel),
-    uniqueInsert(),
-  ]
+  const workloads = makers(kernel)
+    .filter(([name]) => options.only?.has(name) ?? settings.workloads.includes(name))
+    .map(([, make]) => make())
+  const looks = (oracle: string): boolean => (options.only?.has(oracle) ?? true) && options.blind?.has(oracle) !== true
   /** The load lasts about as long as the faults do. */
   const thinkMsMax = Math.max(1, Math.round((2 * faultyMs * clientCount) / options.steps))
   const violations: Violation[] = []
@@ -123,13 +126,7 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
       violations.push({ oracle: 'liveness', promise: 'R7', detail: 'clients still wait after everything has healed' })
     else if (!(await play(look(), livenessMs)))
       violations.push({ oracle: 'liveness', promise: 'R7', detail: 'the last reader is not answered' })
-    if (options.blind?.has('journal') !== true) {
-      try {
-        database.readJournal()
-      } catch (reason) {
-        violations.push({ oracle: 'journal', promise: 'R2', detail: String(reason) })
-      }
-    }
+    else lookAtAll(database, looks, violations)
   } catch (reason) {
     error = reason
     if (options.blind?.has('assertion') !== true) violations.push({ oracle: 'assertion', promise: 'R12', detail: String(reason) })
@@ -143,11 +140,56 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
     violations,
     counters: kernel.counters,
     faults,
+    settings,
     simulatedSeconds: kernel.now / 1e6,
     error,
     tail: kernel.tail,
   }
 }
+
+const makers = (kernel: Kernel): readonly (readonly [string, () => Workload])[] => [
+  ['bank', bank],
+  ['list-append', () => listAppend(kernel)],
+  ['long-fork', () => listAppend(kernel, 'long-fork')],
+  ['register', () => register(kernel)],
+  ['unique-insert', uniqueInsert],
+  ['counter', counter],
+  ['on-call', () => onCall(kernel)],
+  ['orphans', orphans],
+  ['savepoints', savepoints],
+  ['tickets', tickets],
+  ['sequence', sequence],
+  ['index-build', () => indexBuild(kernel)],
+  ['bulk', bulk],
+]
+
+/** Oracles that need no workload. */
+function lookAtAll(database: SimulatedDatabase, looks: (oracle: string) => boolean, violations: Violation[]): void {
+  if (looks('durability'))
+    for (const detail of database.log.breaches) violations.push({ oracle: 'durability', promise: 'R1', detail })
+  if (looks('specification'))
+    for (const detail of breachesOf(database.log.records())) violations.push({ oracle: 'specification', promise: 'R12', detail })
+  if (looks('replicas'))
+    for (const detail of database.difference()) violations.push({ oracle: 'replicas', promise: 'R8', detail })
+  if (looks('journal')) {
+    try {
+      database.readJournal()
+    } catch (reason) {
+      violations.push({ oracle: 'journal', promise: 'R9', detail: String(reason) })
+    }
+  }
+}
+
+/** The one command that repeats a run. */
+export function commandFor(
+  { seed, faults }: RunReport,
+  { steps, settings }: { readonly steps: number; readonly settings?: Partial<RunSettings> },
+): string {
+  const changed = settings === undefined ? '' : ` --settings '${JSON.stringify(settings)}'`
+  return `npm run simulate -- --seed ${seed} --steps ${steps}${changed} --faults '${JSON.stringify(faults)}'`
+}
+
+export const hasFailed = ({ error, violations }: RunReport): boolean => error !== undefined || violations.length > 0
 
 function inflict(kernel: Kernel, database: SimulatedDatabase, fault: Fault): void {
   const later = (action: () => void, ms: number): void => {

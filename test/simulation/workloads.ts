@@ -23,17 +23,21 @@ export interface Workload {
   check(client: SimulatedClient): Promise<readonly Violation[]>
 }
 
-type Outcome = HistoryEntry['outcome']
+export type Outcome = HistoryEntry['outcome']
+
+export const pause = (kernel: Kernel, ms: number): Promise<void> =>
+  new Promise((resolve) => kernel.after(ms * 1_000, 'client pause', resolve))
 
 /** Runs statements inside BEGIN..COMMIT. An error or a lost connection before COMMIT was sent aborts; after it the outcome may be unknown. */
-async function inTransaction(
+export async function inTransaction(
   client: SimulatedClient,
   body: (ask: (sql: string) => Promise<Answer>) => Promise<void>,
+  alsoExpected?: RegExp,
 ): Promise<Outcome> {
   let committing = false
   try {
     await must(client.query('begin'))
-    await body((sql) => must(client.query(sql)))
+    await body((sql) => must(client.query(sql), alsoExpected))
     committing = true
     const { error, tag } = await client.query('commit')
     if (error === undefined) return tag === 'COMMIT' ? 'committed' : 'aborted'
@@ -52,12 +56,12 @@ async function inTransaction(
 class StatementFailed extends Error {}
 
 /** SQLSTATEs that faults may cause; any other error is a finding. */
-const expectedCodes = /^(40001|08007|08006|57P0\d|57014|53100|53200|53300|72000|58030)$/
+export const expectedCodes = /^(40001|08007|08006|57P0\d|57014|53100|53200|53300|72000|58030)$/
 
-async function must(pending: Promise<Answer>): Promise<Answer> {
+export async function must(pending: Promise<Answer>, alsoExpected?: RegExp): Promise<Answer> {
   const answer = await pending
   if (answer.error === undefined) return answer
-  if (!expectedCodes.test(answer.error.code))
+  if (!expectedCodes.test(answer.error.code) && alsoExpected?.test(answer.error.code) !== true)
     throw new Error(`unexpected ${answer.error.code}: ${answer.error.message}`, { cause: answer.error })
   throw new StatementFailed(answer.error.message)
 }
@@ -150,6 +154,8 @@ export function listAppend(kernel: Kernel, shape: 'list-append' | 'long-fork' = 
         }
         const steps = 1 + random.integer(4)
         for (let i = 0; i < steps; i++) {
+          // Now and then somebody takes their time: across take-overs and vacuums.
+          if (random.chance(0.1)) await pause(kernel, random.integer(random.chance(0.1) ? 2_000 : 60))
           if (random.chance(0.5)) await append(ask, random.pick(keys))
           else await read(ask, random.pick(keys))
         }
@@ -238,7 +244,7 @@ export function uniqueInsert(): Workload {
   let committed = 0
   return {
     name: 'unique-insert',
-    setup: ['create table claim (id int primary key, tag text unique, owner int not null)'],
+    setup: ['create table claim (id int primary key, tag text unique, owner int not null, pad text)'],
     get committed() {
       return committed
     },
@@ -249,15 +255,10 @@ export function uniqueInsert(): Workload {
       const mine = owner++
       const entry = { owner: mine, outcome: 'unknown' as Outcome }
       claimed.set(id, [...(claimed.get(id) ?? []), entry])
-      const answer = await client.query(`insert into claim values (${id}, 'tag ${id}', ${mine})`).catch((error: unknown) => {
-        if (error instanceof ConnectionLost) return undefined
-        throw error
-      })
-      if (answer === undefined || answer.error?.code === '08007') return
-      if (answer.error !== undefined && answer.error.code !== '23505' && !expectedCodes.test(answer.error.code)) {
-        throw new Error(`unexpected ${answer.error.code}: ${answer.error.message}`)
-      }
-      entry.outcome = answer.error === undefined ? 'committed' : 'aborted'
+      const pad = random.chance(0.06) ? `repeat('x', ${random.integer(20_000)})` : 'null'
+      const sql = `insert into claim values (${id}, 'tag ${id}', ${mine}, ${pad})`
+      // Outside BEGIN the statement is run again after a conflict; inside, the first refusal is final.
+      entry.outcome = await (random.chance(0.5) ? insertInside(client, sql) : insertAlone(client, sql))
       if (entry.outcome === 'committed') committed++
     },
     async check(client) {
@@ -301,3 +302,19 @@ export function uniqueInsert(): Workload {
     },
   }
 }
+
+/** 23505 is an answer like any other: somebody else was first. */
+async function insertAlone(client: SimulatedClient, sql: string): Promise<Outcome> {
+  const answer = await client.query(sql).catch((error: unknown) => {
+    if (error instanceof ConnectionLost) return undefined
+    throw error
+  })
+  if (answer === undefined || answer.error?.code === '08007') return 'unknown'
+  if (answer.error === undefined) return 'committed'
+  if (answer.error.code !== '23505' && !expectedCodes.test(answer.error.code))
+    throw new Error(`unexpected ${answer.error.code}: ${answer.error.message}`)
+  return 'aborted'
+}
+
+const insertInside = (client: SimulatedClient, sql: string): Promise<Outcome> =>
+  inTransaction(client, async (ask) => void (await ask(sql)), /^23505$/)

@@ -1,0 +1,65 @@
+/** R9: every record of a journal is damaged once, and every time the damage is noticed at the next start; nothing of it is served. */
+import { expect, test } from 'vitest'
+import { Chain } from '../../actors/journal/chain.ts'
+import { EmbeddedLog, readLogFiles } from '../../bus/embedded-log.ts'
+import { LogCorrupt } from '../../bus/log.ts'
+import { partition, sequence } from '../../protocol/ids.ts'
+import { SimulatedDatabase } from './database.ts'
+import { Kernel } from './kernel.ts'
+import { drawSettings } from './settings.ts'
+
+const directory = 'data/journal'
+
+async function written(): Promise<{ kernel: Kernel; database: SimulatedDatabase }> {
+  const kernel = new Kernel(5)
+  const settings = { ...drawSettings(kernel), segmentBytes: 8_192, fillBytes: 8_192 }
+  const database = new SimulatedDatabase(kernel, {
+    ...settings,
+    retention: { recordsMicros: 1e12, bytesMax: 1e12, trimDelayMs: 1e6 },
+  })
+  let ended = false
+  const script = async (): Promise<void> => {
+    for (const name of database.processes.keys()) await database.start(name)
+    const client = database.connect('processor 1')
+    await client?.query('create table t (a int primary key, b text)')
+    for (let i = 0; i < 60; i++) await client?.query(`insert into t values (${i}, 'row ${i}')`)
+    ended = true
+  }
+  script().catch((error: unknown) => kernel.fail(error))
+  await kernel.run(20_000_000, () => ended)
+  expect(ended).toBe(true)
+  return { kernel, database }
+}
+
+test('one flipped bit in any record stops the journal loudly', { timeout: 60_000 }, async () => {
+  const { kernel, database } = await written()
+  const { disk } = database.process('circle')
+  const files = disk.attach(() => true)
+  const entries = [...readLogFiles(files, directory)]
+  expect(entries.length).toBeGreaterThan(60)
+  const random = kernel.random('flips')
+  let served = 0
+  for (const { bytes } of entries) {
+    const path = disk.paths().find((name) => name.endsWith('.log') && files.read(name).includes(bytes)) as string
+    const at = files.read(path).indexOf(bytes) + random.integer(bytes.length)
+    const bit = random.integer(8)
+    expect(disk.flipBit(path, at, bit)).toBe(true)
+    const log = EmbeddedLog.open(files, { directory, segmentBytes: 8_192, fillBytes: 8_192, exclusive: true })
+    let outcome: unknown
+    log.then(
+      (opened) => {
+        const chain = new Chain(partition(0))
+        for (const entry of opened.read(sequence(1))) chain.accept(entry)?.decode()
+        outcome = 'served'
+      },
+      (error: unknown) => {
+        outcome = error
+      },
+    )
+    await kernel.run(kernel.now + 1_000_000, () => outcome !== undefined)
+    if (!(outcome instanceof LogCorrupt)) served++
+    disk.flipBit(path, at, bit)
+  }
+  expect(served).toBe(0)
+  expect(kernel.counters.get('fault bit flip')).toBe(entries.length * 2)
+})

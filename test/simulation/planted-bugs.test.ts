@@ -1,0 +1,44 @@
+/** Proof that the oracles can fail: each planted bug is found by its oracle, and by nothing else when that one looks away. */
+import { describe, expect, test } from 'vitest'
+import type { PlantedBug } from './planted-bugs.ts'
+import { plantedBugs } from './planted-bugs-data.ts'
+import { type RunOptions, simulate } from './run.ts'
+
+const seedsMax = 200
+
+function optionsFor({ workload, oracle, settings, faults }: PlantedBug, seed: number): RunOptions {
+  return {
+    seed,
+    steps: workload === 'bulk' ? 30 : 200,
+    settings: { ...settings, workloads: [workload] },
+    ...(faults !== undefined && { faults }),
+    only: new Set([workload, oracle]),
+  }
+}
+
+describe('planted bugs', () => {
+  test.each(plantedBugs)('$name: $oracle', { timeout: 120_000 }, async (bug) => {
+    const remove = bug.plant()
+    try {
+      const first = bug.from ?? 1
+      for (let i = 0; i < seedsMax; i++) {
+        const options = optionsFor(bug, 1 + ((first - 1 + i) % seedsMax))
+        const { violations } = await simulate(options)
+        if (!violations.some(({ oracle }) => oracle === bug.oracle)) continue
+        const blind = await simulate({ ...options, blind: new Set([bug.oracle]) })
+        if (blind.violations.length > 0 || (blind.error !== undefined && bug.oracle !== 'assertion')) continue
+        return
+      }
+      expect.unreachable(`not found within ${seedsMax} seeds`)
+    } finally {
+      remove()
+    }
+  })
+
+  test('without them, the same runs are good', { timeout: 60_000 }, async () => {
+    for (const bug of plantedBugs.filter(({ workload }) => workload !== 'bulk').slice(0, 20)) {
+      const { violations, error } = await simulate(optionsFor(bug, bug.from ?? 1))
+      expect([bug.name, violations, error]).toEqual([bug.name, [], undefined])
+    }
+  })
+})

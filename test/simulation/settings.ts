@@ -1,0 +1,33 @@
+import type { DatabaseSettings } from './database.ts'
+import type { Kernel } from './kernel.ts'
+
+/** What a run varies beside its faults. */
+export interface RunSettings extends DatabaseSettings {
+  readonly clients: number
+  /** The load stops and the faults end here. */
+  readonly faultyMs: number
+  /** Workloads that take part, by name. */
+  readonly workloads: readonly string[]
+}
+
+const always = ['bank', 'list-append', 'long-fork', 'register', 'unique-insert']
+const sometimes = ['counter', 'on-call', 'orphans', 'savepoints', 'tickets', 'sequence', 'index-build', 'bulk']
+
+/** Drawn from the seed, so that small segments meet slow checkpoints and many clients meet few. */
+export function drawSettings(kernel: Kernel): RunSettings {
+  const random = kernel.random('settings')
+  const segmentBytes = random.pick([8_192, 16_384, 65_536, 1_048_576])
+  return {
+    segmentBytes,
+    fillBytes: random.pick([4_096, 8_192, segmentBytes]),
+    retention: {
+      recordsMicros: random.pick([100_000, 1_000_000, 5_000_000]),
+      bytesMax: random.pick([65_536, 2 ** 20]),
+      trimDelayMs: random.pick([150, 900]),
+    },
+    checkpointDelayMs: random.pick([100, 700, 2_500]),
+    clients: random.pick([3, 6, 12]),
+    faultyMs: random.pick([2_000, 8_000]),
+    workloads: [...always, ...sometimes.filter((name) => random.chance(name === 'bulk' ? 0.1 : 0.35))],
+  }
+}
