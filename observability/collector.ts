@@ -46,6 +46,7 @@ export function collectingTracer(collector: Collector, needs: TracerNeeds): Trac
       failure: undefined,
     }
     const span = {
+      isRecording: () => true,
       spanContext: () => ({ traceId: collected.traceId, spanId: collected.spanId, traceFlags: 1 }),
       setAttribute: (attribute: string, value: unknown) => {
         attributes[attribute] = value

@@ -37,7 +37,9 @@ export const registeredTracer = (): Tracer => trace.getTracer('taudb')
 /** The span of a transaction's first step, or undefined: not traced. */
 export function beginTrace(step: Step, attributes?: Attributes): Traced | undefined {
   if (gate === undefined || !gate.sample()) return undefined
-  return new OpenSpan(gate.tracer.startSpan(step, attributes === undefined ? {} : { attributes }, ROOT_CONTEXT))
+  const span = gate.tracer.startSpan(step, attributes === undefined ? {} : { attributes }, ROOT_CONTEXT)
+  // Nobody listens: no SDK, or one with a sampler of its own.
+  return span.isRecording() ? new OpenSpan(span) : undefined
 }
 
 /** A span below `parent`: a traceparent that came with a message, '' where nothing is traced. */

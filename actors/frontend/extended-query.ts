@@ -143,7 +143,7 @@ export class Conversation {
           exhausted = true
           break
         }
-        if (writer.isFresh) this.begin()
+        if (writer.isFresh && message.type !== 'terminate') this.begin()
         if (writer.copyIn) this.duringCopy(message)
         else this.call(this.dispatch(message))
         const slow = writer.drain()
