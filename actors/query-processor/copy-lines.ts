@@ -133,7 +133,9 @@ const unquoted = (what: string | undefined): Error =>
 
 /** The fields of a text line; null for NULL. */
 export function textFields(line: string, { delimiter, nullText }: CopyOptions): (string | null)[] {
-  const parts = line.includes('\\') ? splitEscaped(line, delimiter) : line.split(delimiter)
+  const isPlain = !line.includes('\\')
+  if (isPlain && nullText.includes('\\')) return line.split(delimiter)
+  const parts = isPlain ? line.split(delimiter) : splitEscaped(line, delimiter)
   return parts.map((part) => (part === nullText ? null : part.includes('\\') ? unescaped(part) : part))
 }
 

@@ -34,6 +34,8 @@ export class Transaction implements Access {
   readonly storagesWritten = new Set<number>()
   private readonly needs: TransactionNeeds
   private readonly absent = new Set<Key>()
+  /** The last of them, which mostly is written next. */
+  private lastAbsent: Key | undefined
   private readonly freshRowIds = new Set<string>()
   private begun: Snapshot | undefined
   /** The running statement's number. */
@@ -141,12 +143,18 @@ export class Transaction implements Access {
 
   private found(key: Key, answer: GetAnswer): Uint8Array | undefined {
     if (answer !== undefined) return answer.postImage
-    if (this.absent.size < absentKeysMax) this.absent.add(key)
+    const before = this.lastAbsent
+    this.lastAbsent = key
+    if (before !== undefined && before !== key && this.absent.size < absentKeysMax) this.absent.add(before)
     return undefined
   }
 
   private isAbsent(key: Key): boolean {
-    if (this.absent.delete(key)) return true
+    if (this.lastAbsent === key) {
+      this.lastAbsent = undefined
+      return true
+    }
+    if (this.absent.size > 0 && this.absent.delete(key)) return true
     return this.freshRowIds.size > 0 && key.length === 12 && this.freshRowIds.delete(key.slice(4))
   }
 }

@@ -98,6 +98,8 @@ const sliceWrites = 20_000
  */
 export class WriteSet {
   private readonly entries = new Map<Key, Entry>()
+  /** No entry has a key above it: loads bring their rows in key order, and each is new without a look at a table of millions. */
+  private highest = '' as Key
   private readonly checked = new Map<Key, Mode>()
   private readonly ranges: KeyRange[] = []
   private readonly sorted = new SortedKeys()
@@ -129,7 +131,7 @@ export class WriteSet {
 
   /** The state that commands before `command` left. */
   visible(key: Key, command: number): Own {
-    const entry = this.entries.get(key)
+    const entry = this.entryOf(key)
     if (entry === undefined) return undefined
     if (entry.command < command) return entry.postImage ?? null
     let version = entry.before
@@ -139,7 +141,7 @@ export class WriteSet {
 
   /** The state as it is now, the running command's own writes included. */
   latest(key: Key): Own {
-    const entry = this.entries.get(key)
+    const entry = this.entryOf(key)
     return entry === undefined ? undefined : (entry.postImage ?? null)
   }
 
@@ -147,15 +149,20 @@ export class WriteSet {
     return this.entries.has(key)
   }
 
+  private entryOf(key: Key): Entry | undefined {
+    return key > this.highest ? undefined : this.entries.get(key)
+  }
+
   /** `existed`: storage holds the key; asked only at its first write. Throws 54000 beyond the transaction's bound. */
   write(key: Key, postImage: Uint8Array | undefined, mode: Mode, command: number, existed: boolean): void {
-    const entry = this.entries.get(key)
+    const entry = this.entryOf(key)
     if (entry === undefined) {
       this.take(key.length + entryBytes + (postImage?.length ?? 0))
       if (this.marks > 0) this.undo.push({ kind: 'new', key })
       const made = new Entry(key, mode, command, existed)
       this.put(made, postImage)
       this.entries.set(key, made)
+      if (key > this.highest) this.highest = key
       if (this.entries.size % gatheredFrom === 0) this.weigh()
       this.sorted.add(key)
       return

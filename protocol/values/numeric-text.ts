@@ -14,6 +14,7 @@ import { trimSpace } from './space.ts'
 import type { Typmod } from './type.ts'
 
 const plain = /^-?\d{1,15}$/
+const plainDecimal = /^-?\d{1,15}\.\d{1,15}$/
 const decimal = /^([-+]?)((?:\d+_)*\d+)?(?:(\.)((?:\d+_)*\d+)?)?(?:[eE]([-+]?)((?:\d+_)*\d+))?$/
 const nonDecimal = /^([-+]?)(0[xX](?:_?[\da-fA-F]+)+|0[oO](?:_?[0-7]+)+|0[bB](?:_?[01]+)+)$/
 const exponentMax = 0x3fffffff
@@ -21,6 +22,10 @@ const exponentMax = 0x3fffffff
 /** numeric_in without the typmod; undefined where the syntax is wrong. */
 function scanNumeric(text: string): Numeric | undefined {
   if (plain.test(text)) return new Numeric(BigInt(text), 0)
+  if (plainDecimal.test(text)) {
+    const point = text.indexOf('.')
+    return new Numeric(BigInt(text.slice(0, point) + text.slice(point + 1)), text.length - point - 1)
+  }
   const word = trimSpace(text)
   const match = decimal.exec(word)
   if (match) {
