@@ -2,6 +2,7 @@ import { sqlTime } from '../../protocol/time.ts'
 import { SqlArray, type Value } from '../../protocol/values/value.ts'
 import type { PreparedStatement } from './prepared.ts'
 import type { Session } from './session.ts'
+import { settingRows } from './setting-rows.ts'
 import { roleOid } from './sql/catalog/system/record.ts'
 
 interface Row {
@@ -19,6 +20,8 @@ export function sessionRows(session: Session, relation: string): Iterable<Row> |
       return cursorRows(session)
     case 'pg_stat_activity':
       return [...session.runtime.sessions].map(activityRow)
+    case 'pg_settings':
+      return settingRows(session.settings)
     default:
       return undefined
   }

@@ -99,6 +99,18 @@ export class Settings {
     return shown
   }
 
+  /** Where the value comes from, in pg_settings' words. */
+  source(name: string): 'default' | 'client' | 'session' {
+    const key = name.toLowerCase()
+    if (this.local.has(key) || this.session.get(key) !== this.defaults.get(key)) return 'session'
+    return this.defaults.has(key) ? 'client' : 'default'
+  }
+
+  /** The canonical value that RESET goes back to. */
+  resetValue(name: string): string | undefined {
+    return this.defaults.get(name.toLowerCase()) ?? parameter(name)?.boot
+  }
+
   isOn(name: string): boolean {
     return this.value(name) === 'on'
   }

@@ -114,3 +114,15 @@ test('sessions, cursors and prepared statements can be looked at', async () => {
     'c|t|t',
   ])
 })
+
+test('pg_settings is the settings of this session', async () => {
+  const row = "select setting, unit, category, source, boot_val, reset_val from pg_settings where name = 'work_mem'"
+  expect(await answers([row, "set work_mem = '8MB'", row, 'select count(*) > 300 as many from pg_settings'])).toEqual([
+    'setting|unit|category|source|boot_val|reset_val',
+    '4096|kB|Resource Usage / Memory|default|4096|4096',
+    'setting|unit|category|source|boot_val|reset_val',
+    '8192|kB|Resource Usage / Memory|session|4096|4096',
+    'many',
+    't',
+  ])
+})
