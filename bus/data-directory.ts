@@ -2,16 +2,18 @@ import {
   closeSync,
   constants,
   existsSync,
+  fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
 /** Why a directory cannot be used, in one line with the way out. */
 export class DirectoryRefused extends Error {
@@ -25,6 +27,7 @@ export interface DataDirectory {
 }
 
 const formatFile = 'taudb.json'
+const draftFile = 'taudb.json.draft'
 const format = 1
 const lockFile = 'lock'
 /** Longer paths do not fit into a socket's address. */
@@ -38,15 +41,36 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
   const directory = resolve(path)
   const names = entriesOf(directory)
   if (names.includes(formatFile)) checkFormat(directory)
-  else if (names.some((name) => name !== lockFile)) {
+  else if (names.some((name) => name !== lockFile && name !== draftFile)) {
     throw new DirectoryRefused(`${directory} is not a taudb data directory and not empty: name a new or empty one with --data`)
   }
   const lock = await takeLock(directory)
   if (!names.includes(formatFile)) {
     const text = `${JSON.stringify({ about: 'a taudb data directory: do not change or remove files in it', format })}\n`
-    told(directory, () => writeFileSync(join(directory, formatFile), text))
+    told(directory, () => writeSynced(directory, text))
   }
   return { path: directory, release: () => lock.release() }
+}
+
+/** A power cut leaves the file whole or not there: half of it would make the directory nobody's. */
+function writeSynced(directory: string, text: string): void {
+  const draft = join(directory, draftFile)
+  const file = openSync(draft, 'w')
+  try {
+    writeFileSync(file, text)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(draft, join(directory, formatFile))
+  for (const path of [directory, dirname(directory)]) {
+    const entries = openSync(path, 'r')
+    try {
+      fsyncSync(entries)
+    } finally {
+      closeSync(entries)
+    }
+  }
 }
 
 function entriesOf(directory: string): string[] {

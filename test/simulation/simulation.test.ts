@@ -70,3 +70,21 @@ describe('one seed, one run', () => {
     expect(there).toContain(`hash ${here.digest.slice(0, 16)}`)
   })
 })
+
+test('a restart with the clock an hour back: writes go on at once', async () => {
+  const hour = 3_600_000_000
+  const report = await simulate({
+    seed: 21,
+    steps,
+    settings: { faultyMs: 8_000, workloads: ['counter', 'bank', 'register'] },
+    faults: [
+      { kind: 'clock jump', at: 2_000, process: 'circle', by: -hour },
+      { kind: 'clock jump', at: 2_000, process: 'processor 1', by: -hour },
+      { kind: 'clock jump', at: 2_000, process: 'processor 2', by: -hour },
+      { kind: 'crash', at: 2_100, process: 'circle', for: 20 },
+    ],
+  })
+  expectGood(report)
+  const without = await simulate({ seed: 21, steps, settings: report.settings, faults: [] })
+  expect(report.committed).toBeGreaterThan(without.committed * 0.9)
+})
