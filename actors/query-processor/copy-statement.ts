@@ -46,7 +46,10 @@ const listed = ({ attlist = [] }: CopyStmt): readonly string[] => attlist.map((n
 
 /** The statement whose rows go out, or whose parameters come in, made of the same parse tree. */
 function derived(statement: PreparedStatement, node: unknown): PreparedStatement {
-  return new PreparedStatement({ ...statement.parsed, node }, [], undefined)
+  const made = new PreparedStatement({ ...statement.parsed, node }, [], undefined)
+  // An INSERT's parameters are ours: a $ in the text is a delimiter or a quote.
+  made.infersParameters = statement.kind === 'CopyStmt' && (statement.body as CopyStmt).query === undefined
+  return made
 }
 
 const selectHead = { limitOption: 'LIMIT_OPTION_DEFAULT', op: 'SETOP_NONE' }

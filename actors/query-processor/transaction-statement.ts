@@ -48,16 +48,24 @@ export function* transactionStatement(session: Session, statement: PreparedState
       return { tag }
     }
     case 'SAVEPOINT':
-      block.savepoint(savepoint)
+      block.savepoint(savepoint, session.cursors.values())
       return { tag: 'SAVEPOINT' }
     case 'RELEASE':
       block.release(savepoint)
       return { tag: 'RELEASE' }
     case 'ROLLBACK_TO':
-      block.rollbackTo(savepoint)
+      closeCursorsBut(session, block.rollbackTo(savepoint))
       return { tag: 'ROLLBACK' }
     default:
       throw unsupported(verb.replace('_', ' ').replace(/^PREPARE$/, 'PREPARE TRANSACTION'))
+  }
+}
+
+function closeCursorsBut({ cursors }: Session, kept: ReadonlySet<object>): void {
+  for (const [name, cursor] of cursors) {
+    if (kept.has(cursor)) continue
+    cursor.close()
+    cursors.delete(name)
   }
 }
 

@@ -139,7 +139,8 @@ interface OpenLiteral extends Located {
 
 export function* preparedColumns(session: Session, statement: PreparedStatement): Task<readonly OutputColumn[] | undefined> {
   const found = named(session, statement)
-  yield* session.plan(found)
+  yield* session.beginStatement()
+  session.planFor(found, yield* session.catalog(), false)
   return found.columns
 }
 

@@ -7,8 +7,8 @@ export interface Statement {
   /** From 1. */
   readonly line: number
   readonly sql: string
-  /** Texts for $1, $2 ...; such a statement speaks the extended protocol in every mode. */
-  readonly parameters: readonly (string | null)[] | undefined
+  /** For $1, $2 ...: texts, or bytes in the type's binary format. Such a statement speaks the extended protocol in every mode. */
+  readonly parameters: readonly (string | Buffer | null)[] | undefined
   /** Lines for COPY FROM STDIN. */
   readonly copy: readonly string[]
   /** Several commands: one simple query in every mode. */

@@ -12,12 +12,12 @@ export function readCorpus(only = ''): ReadonlyMap<string, readonly Statement[]>
 
 /**
  * A statement ends with a `;` at the end of a line; what stands between two lines `---` is sent as one message.
- * `--: 1 | abc | \N` on the line before gives parameters; lines up to `\.` behind a COPY FROM STDIN are its data.
+ * `--: 1 | abc | \N | x'00ff'` on the line before gives parameters, the last one in its binary format; lines up to `\.` behind a COPY FROM STDIN are its data.
  */
 export function readStatements(file: string, text: string): Statement[] {
   const statements: Statement[] = []
   const lines = text.split('\n')
-  let parameters: (string | null)[] | undefined
+  let parameters: Statement['parameters']
   let sql: string[] = []
   let start = 0
   let several = false
@@ -28,7 +28,7 @@ export function readStatements(file: string, text: string): Statement[] {
       parameters = line
         .slice(4)
         .split(' | ')
-        .map((word) => (word === '\\N' ? null : word))
+        .map((word) => (word === '\\N' ? null : /^x'[0-9a-f]*'$/.test(word) ? Buffer.from(word.slice(2, -1), 'hex') : word))
       continue
     } else if (sql.length === 0 && (line.trim() === '' || line.startsWith('--'))) continue
     else {

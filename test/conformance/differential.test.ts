@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startCluster } from '../../actors/cluster.ts'
 import { type AcceptedDifference, acceptedDifferences, acceptedDifferencesMax } from './accepted-differences.ts'
+import { bullets } from './bullets.ts'
 import { Client, type Mode, type Statement } from './client.ts'
 import { readCorpus, shape } from './corpus.ts'
 import { type Oracle, oracleAvailable, startOracle } from './postgres.ts'
@@ -114,8 +115,16 @@ describe.skipIf(!oracleAvailable)('the corpus', () => {
     const all = [...corpus.values()].flat()
     expect(all.length).toBeGreaterThanOrEqual(1_500)
     expect(new Set(all.map(shape)).size).toBeGreaterThanOrEqual(600)
-    const errors = answers.filter((lines) => lines.some((line) => line === 'severity ERROR'))
+    const errors = answers.filter((lines) => lines.includes('severity ERROR'))
     expect(errors.length / answers.length).toBeGreaterThanOrEqual(0.2)
+    const placed = errors.filter((lines) => lines.some((line) => line.startsWith('position ')))
+    expect(placed.length / errors.length).toBeGreaterThanOrEqual(0.4)
+    for (const [bullet, files] of Object.entries(bullets)) {
+      const asked = all.filter(({ file }) => files.test(file))
+      expect(asked.length, bullet).toBeGreaterThanOrEqual(25)
+    }
+    const orphans = [...corpus.keys()].filter((file) => !Object.values(bullets).some((files) => files.test(file)))
+    expect(orphans).toEqual(['query-window.sql'])
     expect(acceptedDifferences.length).toBeLessThanOrEqual(acceptedDifferencesMax)
     expect(acceptedDifferences.filter((entry) => !used.has(entry))).toEqual([])
   })

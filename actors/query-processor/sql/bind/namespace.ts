@@ -142,7 +142,8 @@ function explainMissingColumn(scope: QueryScope, relation: string | undefined, n
       for (const column of item.columns) {
         if (penalty > distance || column.name === '') continue
         const apart = distanceWithin(column.name, name, distance + 1 - penalty)
-        if (apart > Math.floor(name.length / 2)) continue
+        // Half of its bytes, as PostgreSQL counts.
+        if (apart > Math.floor(Buffer.byteLength(name) / 2)) continue
         const total = apart + penalty
         if (total < distance) {
           distance = total

@@ -1,5 +1,6 @@
 import { SqlError } from '../../../../protocol/errors.ts'
 import type { Column, Table } from '../catalog/schema.ts'
+import { int4Oid, int8Oid } from '../functions/builtin-types.ts'
 import { undefinedColumnOf } from './alter-column.ts'
 import type { Alteration } from './alteration.ts'
 import { withoutDefault } from './drop.ts'
@@ -54,6 +55,9 @@ export async function addIdentity(alteration: Alteration, command: AlterTableCmd
   const column = columnOf(alteration, command)
   const what = of(column, alteration.table)
   const constraint = command.def?.Constraint
+  if (![21, int4Oid, int8Oid].includes(column.type.oid)) {
+    throw new SqlError('22023', 'identity column type must be smallint, integer, or bigint')
+  }
   if (column.identity !== undefined) throw new SqlError('55000', `${what} is already an identity column`)
   if (column.default !== undefined) throw new SqlError('55000', `${what} already has a default value`)
   if (!column.notNull) throw new SqlError('55000', `${what} must be declared NOT NULL before identity can be added`)

@@ -5,6 +5,7 @@ import type { Expr } from '../bind/bound.ts'
 import type { Node } from '../bind/parse-tree.ts'
 import { children } from '../bind/walk.ts'
 import { typeText } from '../catalog/deparse.ts'
+import { quoteIdentifier } from '../catalog/quote.ts'
 import type { Column, Table, TypeRef } from '../catalog/schema.ts'
 import { int4Oid, int8Oid, varcharOid } from '../functions/builtin-types.ts'
 import { procedureByOid } from '../functions/procedures.ts'
@@ -193,7 +194,7 @@ function usingError(error: SqlError, column: Column, type: TypeRef, isUsing: boo
           },
         )
       : new SqlError('42804', `column "${column.name}" cannot be cast automatically to type ${target}`, {
-          hint: `You might need to specify "USING ${column.name}::${typeText(type)}".`,
+          hint: `You might need to specify "USING ${quoteIdentifier(column.name)}::${typeText(type)}".`,
         })
   }
   const message = error.message.replace('column generation expression', 'transform expression')

@@ -17,6 +17,7 @@ import { jsonFunctions } from './json.ts'
 import { nullCountFunctions } from './null-count.ts'
 import { numericFunctions } from './numeric.ts'
 import { patternFunctions } from './pattern.ts'
+import { recordFunctions } from './record.ts'
 import type { AggregateFunction, Implementations, ScalarFunction, SpecializedFunction } from './registry.ts'
 import { regressionFunctions } from './regression.ts'
 import { sendFunctions } from './send.ts'
@@ -32,6 +33,7 @@ const families: readonly Implementations[] = [
   textFunctions,
   byteaFunctions,
   identifierFunctions,
+  recordFunctions,
   nullCountFunctions,
   hashFunctions,
   sendFunctions,

@@ -1,0 +1,142 @@
+-- transactions, savepoints and what an error leaves of them
+create table s (id int primary key, v text);
+begin;
+insert into s values (1, 'one');
+savepoint a;
+insert into s values (2, 'two');
+savepoint b;
+insert into s values (3, 'three');
+select id from s order by id;
+rollback to b;
+select id from s order by id;
+insert into s values (3, 'again');
+rollback to savepoint a;
+select id from s order by id;
+rollback to b;
+rollback to a;
+select id from s order by id;
+release savepoint a;
+rollback to a;
+rollback;
+select count(*) from s;
+begin;
+insert into s values (1, 'one');
+savepoint a;
+insert into s values (1, 'dup');
+select 1;
+savepoint c;
+rollback to a;
+insert into s values (2, 'two');
+savepoint a;
+update s set v = 'inner' where id = 2;
+rollback to a;
+release a;
+select * from s order by id;
+rollback to a;
+select * from s order by id;
+commit;
+select * from s order by id;
+begin;
+select 1 / 0;
+select 1;
+commit;
+begin;
+select nothing;
+rollback;
+begin;
+begin;
+insert into s values (5, 'x');
+commit and chain;
+insert into s values (6, 'y');
+rollback and chain;
+select id from s order by id;
+end;
+commit;
+rollback;
+savepoint x;
+release x;
+rollback to x;
+begin;
+release nothing;
+rollback to nothing;
+rollback;
+begin read only;
+insert into s values (9, 'z');
+rollback;
+begin;
+set transaction read only;
+update s set v = 'z';
+abort;
+begin isolation level repeatable read;
+show transaction_isolation;
+select 1;
+set transaction isolation level read committed;
+rollback;
+begin;
+savepoint a;
+set local search_path = nowhere;
+show search_path;
+rollback to a;
+show search_path;
+set search_path = elsewhere;
+rollback;
+show search_path;
+begin;
+create table made (x int);
+savepoint a;
+insert into made values (1);
+drop table made;
+select * from made;
+rollback to a;
+select * from made;
+alter table made add column y int default 5;
+select * from made;
+insert into made values (1);
+select * from made;
+rollback;
+select * from made;
+begin;
+declare c cursor for select id from s order by id;
+fetch 1 from c;
+savepoint a;
+fetch 1 from c;
+declare d cursor for select 1;
+rollback to a;
+fetch 1 from c;
+fetch 1 from d;
+rollback;
+begin;
+prepare q as select 42;
+rollback;
+execute q;
+deallocate q;
+---
+insert into s values (20, 'multi'); insert into s values (20, 'dup'); insert into s values (21, 'never');
+---
+select count(*) from s where id >= 20;
+---
+begin; insert into s values (30, 'x'); commit; insert into s values (30, 'dup');
+---
+select count(*) from s where id = 30;
+---
+insert into s values (40, 'x'); rollback; insert into s values (41, 'y');
+---
+select id from s where id >= 40 order by id;
+---
+select 1; begin; select 2; savepoint z; select 3
+---
+rollback;
+---
+select 1; select 2 / 0; select 3
+---
+truncate s;
+begin;
+truncate s;
+insert into s values (1, 'after');
+savepoint a;
+truncate s;
+select count(*) from s;
+rollback to a;
+select count(*) from s;
+commit;
+drop table s;
