@@ -7,7 +7,7 @@ const textLengthMax = 8_192
 const entriesMax = 2_000
 
 /** Words whose meaning is the moment: a plan that holds one as a constant is nobody else's. */
-const momentary = /'\s*(now|today|tomorrow|yesterday|allballs)/i
+const momentary = /\b(now|today|tomorrow|yesterday|allballs)\b(?!\s*\()/i
 
 /** A bounded map that forgets what was not asked for longest. */
 class Recent<Value> {

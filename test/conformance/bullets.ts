@@ -38,5 +38,6 @@ export const bullets: Readonly<Record<string, RegExp>> = {
   'SET, SHOW, transactions': /session\.sql/,
   savepoints: /session-savepoints/,
   'PREPARE, cursors, utilities': /session-prepared/,
+  'plans that are kept: moments, time zones, date styles': /session-plan-cache/,
   'positions of errors': /error-positions/,
 }

@@ -91,7 +91,7 @@ const typesWithModifier = new Set([
 
 /** Texts that are looked up in the catalog, and literals whose meaning is the moment: their plans are not shared. */
 const refusingText =
-  /\breg(class|type|proc|procedure|oper|operator|role|namespace|config|collation)\b|\b(nextval|currval|setval|pg_\w+|has_\w+|to_reg\w+|information_schema|current_setting|set_config|extract|xml\w*|json_\w+)\b|'\s*(now|today|tomorrow|yesterday|allballs)/i
+  /\breg(class|type|proc|procedure|oper|operator|role|namespace|config|collation)\b|\b(nextval|currval|setval|pg_\w+|has_\w+|to_reg\w+|information_schema|current_setting|set_config|extract|xml\w*|json_\w+)\b|\b(now|today|tomorrow|yesterday|allballs)\b(?!\s*\()/i
 
 const lexer = new Lexer()
 
