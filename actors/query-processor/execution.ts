@@ -11,6 +11,8 @@ type Row = readonly Value[]
 export interface Execution {
   readonly columns: readonly OutputColumn[] | undefined
   readonly stream: Stream
+  /** All its rows, where the statement was carried out when it was opened. */
+  readonly ready?: Batch | undefined
   /** The command tag; `rows` that were given to the client. */
   tag(rows: number): string
   /** The command it runs as: when it goes on later, it still sees what it saw. Undefined: it reads nothing. */
@@ -39,6 +41,15 @@ export class RowPump {
 
   constructor(execution: Execution) {
     this.execution = execution
+  }
+
+  /** Gives rows that were there at once; undefined: there are others, to be pumped. */
+  giveReady(sink: RowSink): number | undefined {
+    const { ready } = this.execution
+    if (ready === undefined || this.exhausted) return undefined
+    this.exhausted = true
+    for (const row of ready) sink.row(row)
+    return ready.length
   }
 
   /** Gives up to `rowsMax` rows (0 = all) to the sink; answers how many. */

@@ -24,20 +24,20 @@ export interface Answer {
 export function* openPlanned(session: Session, source: PortalSource): Task<Execution> {
   const { statement, parameters } = source
   statement.runs++
-  yield* session.beginStatement()
-  const catalog = yield* session.catalog()
+  const catalog = session.catalogAtHand() ?? (yield* session.beginWithCatalog())
   const { plan, bound } = session.planFor(statement, catalog, false)
   if (session.block.readOnly && plan.writes) throw readOnlyTransaction(commandName(statement))
-  const { run, release } = newRun(session, catalog, parameters)
+  const run = new StatementRun(session, catalog, parameters)
   const affected: Affected = { rows: 0 }
   const batch = executeAtOnce(plan, run, affected)
   return {
     columns: bound.columns,
     stream: batch === undefined ? execute(plan, run, affected) : streamOf(batch),
+    ready: batch,
     tag: (rows) => commandTag(statement, affected, rows),
     command: session.block.transaction.command,
     writes: isModifying(bound.statement),
-    release,
+    release: () => run.release(),
   }
 }
 
@@ -46,30 +46,50 @@ function isModifying(statement: BoundStatement): boolean {
   return statement.kind !== 'query' || statement.query.ctes.some(({ kind }) => kind === 'modifying')
 }
 
-/** What one execution of a plan is given. */
+/** For whatever runs plans beside a query: release it when it is done. */
 export function newRun(session: Session, catalog: Catalog, parameters: readonly Value[]): { run: Run; release(): void } {
-  const { interrupts, runtime } = session
-  session.block.transaction.traceparent = session.traceparent
-  const memory = new StatementMemory(runtime.memory, memoryBytesMax)
-  let spill: ReturnType<typeof runtime.newSpill>
-  const run: Run = {
-    access: session.block.transaction,
-    catalog,
-    parameters,
-    functions: new StatementContext(session, catalog),
-    memory,
-    checkInterrupts: () => interrupts.check(),
-    shouldYield: () => interrupts.isDue(),
-    get spill() {
-      spill ??= runtime.newSpill()
-      return spill
-    },
+  const run = new StatementRun(session, catalog, parameters)
+  return { run, release: () => run.release() }
+}
+
+/** What one execution of a plan is given. */
+class StatementRun implements Run {
+  readonly access: Run['access']
+  readonly catalog: Catalog
+  readonly parameters: readonly Value[]
+  readonly functions: StatementContext
+  readonly memory: StatementMemory
+  private readonly session: Session
+  private spillMade: ReturnType<Session['runtime']['newSpill']>
+
+  constructor(session: Session, catalog: Catalog, parameters: readonly Value[]) {
+    const { transaction } = session.block
+    transaction.traceparent = session.traceparent
+    this.session = session
+    this.access = transaction
+    this.catalog = catalog
+    this.parameters = parameters
+    this.functions = new StatementContext(session, catalog)
+    this.memory = new StatementMemory(session.runtime.memory, memoryBytesMax)
   }
-  const release = (): void => {
-    spill?.release()
-    memory.release()
+
+  checkInterrupts(): void {
+    this.session.interrupts.check()
   }
-  return { run, release }
+
+  shouldYield(): boolean {
+    return this.session.interrupts.isDue()
+  }
+
+  get spill(): Run['spill'] {
+    this.spillMade ??= this.session.runtime.newSpill()
+    return this.spillMade
+  }
+
+  release(): void {
+    this.spillMade?.release()
+    this.memory.release()
+  }
 }
 
 /** As PostgreSQL names the command in "cannot execute ... in a read-only transaction". */

@@ -195,6 +195,20 @@ export class Session implements QuerySession {
     transaction.beginCommand()
   }
 
+  /** What both below do, for a statement behind another one of its transaction; undefined where something may have to be waited for. */
+  catalogAtHand(): Catalog | undefined {
+    const { block } = this
+    if (!block.hasTransaction || block.catalog === undefined || block.transaction.snapshot === undefined) return undefined
+    block.transaction.beginCommand()
+    return block.catalog
+  }
+
+  /** A statement begins, under the catalog that it sees. */
+  *beginWithCatalog(): Task<Catalog> {
+    yield* this.beginStatement()
+    return yield* this.catalog()
+  }
+
   /** The catalog at tauStart, own DDL included. */
   *catalog(): Task<Catalog> {
     if (this.block.catalog !== undefined) return this.block.catalog
@@ -401,7 +415,9 @@ export class Session implements QuerySession {
     const { execution, pump } = portal.running
     const result = new ResultOutput(this, execution.columns, portal.source.formats, withDescription)
     if (execution.writes && rowsMax > 0 && portal.rows === 0) yield* pump.collect(this.interrupts, this.output)
-    const rows = yield* this.asCommand(execution.command, () => pump.pump(result, rowsMax, this.interrupts, this.output))
+    const rows =
+      (rowsMax === 0 ? pump.giveReady(result) : undefined) ??
+      (yield* this.asCommand(execution.command, () => pump.pump(result, rowsMax, this.interrupts, this.output)))
     portal.rows += rows
     if (rowsMax > 0 && rows === rowsMax) {
       this.block.transaction.writeSet.openReaders++
@@ -433,21 +449,23 @@ export class Session implements QuerySession {
 
   /* ---------------------------------------------------------------- extended protocol */
 
-  private extended(task: () => Task<void>): void | Promise<void> {
+  private extended(task: Task<void>): void | Promise<void> {
     if (this.skipping) return undefined
     this.wake()
-    return run(this.guarded(task)) as void | Promise<void>
-  }
-
-  private *guarded(task: () => Task<void>): Task<void> {
     try {
       this.flush()
       if (!this.interrupts.isActive) this.interrupts.start(this.settings.timeouts.statement)
-      yield* task()
+      const waiting = run(task)
+      if (waiting instanceof Promise) return waiting.catch(this.skipToSync)
     } catch (error) {
-      this.failed(error)
-      this.skipping = true
+      this.skipToSync(error)
     }
+    return undefined
+  }
+
+  private readonly skipToSync = (error: unknown): void => {
+    this.failed(error)
+    this.skipping = true
   }
 
   /** What is held back is written: the client wants to see it before it goes on. */
@@ -459,7 +477,7 @@ export class Session implements QuerySession {
   }
 
   parse(name: string, sql: string, parameterTypes: readonly Oid[]): void | Promise<void> {
-    return this.extended(() => this.parsing(name, sql, parameterTypes))
+    return this.extended(this.parsing(name, sql, parameterTypes))
   }
 
   private *parsing(name: string, sql: string, types: readonly Oid[]): Task<void> {
@@ -492,9 +510,7 @@ export class Session implements QuerySession {
   /** Binds and plans against the catalog of now. */
   *plan(statement: PreparedStatement, warn = this.warn): Task<void> {
     if (!statement.isPlannable) return
-    yield* this.beginStatement()
-    const catalog = yield* this.catalog()
-    this.planFor(statement, catalog, true, warn)
+    this.planFor(statement, this.catalogAtHand() ?? (yield* this.beginWithCatalog()), true, warn)
   }
 
   planFor(statement: PreparedStatement, catalog: Catalog, canChangeColumns: boolean, warn = this.warn) {
@@ -523,7 +539,7 @@ export class Session implements QuerySession {
     parameters: readonly (Buffer | null)[],
     resultFormats: readonly number[],
   ): void | Promise<void> {
-    return this.extended(() => this.binding(portal, statement, parameterFormats, parameters, resultFormats))
+    return this.extended(this.binding(portal, statement, parameterFormats, parameters, resultFormats))
   }
 
   private *binding(
@@ -540,8 +556,7 @@ export class Session implements QuerySession {
     if (name !== '' && this.portals.has(name)) throw new SqlError('42P03', `cursor "${name}" already exists`)
     // A catalog that has changed since Parse may give parameters other types only together with another meaning: the plan is made anew.
     if (statement.isPlannable) {
-      yield* this.beginStatement()
-      this.planFor(statement, yield* this.catalog(), false)
+      this.planFor(statement, this.catalogAtHand() ?? (yield* this.beginWithCatalog()), false)
     }
     const values = boundParameters(statement, statementName, parameterFormats, parameters, this.inputSettings())
     const source: PortalSource = { statement, parameters: values, formats: resultFormats }
@@ -551,7 +566,7 @@ export class Session implements QuerySession {
   }
 
   describeStatement(name: string): void | Promise<void> {
-    return this.extended(() => this.describing(name))
+    return this.extended(this.describing(name))
   }
 
   private *describing(name: string): Task<void> {
@@ -568,12 +583,13 @@ export class Session implements QuerySession {
     if (statement.isPlannable) {
       this.startMessage()
       yield* this.plan(statement)
+      return statement.columns
     }
     return yield* describeStatement(this, statement)
   }
 
   describePortal(name: string): void | Promise<void> {
-    return this.extended(() => this.describingPortal(name))
+    return this.extended(this.describingPortal(name))
   }
 
   private *describingPortal(name: string): Task<void> {
@@ -584,7 +600,7 @@ export class Session implements QuerySession {
   }
 
   execute(portal: string, rowsMax: number): void | Promise<void> {
-    return this.extended(() => this.executing(portal, rowsMax))
+    return this.extended(this.executing(portal, rowsMax))
   }
 
   private *executing(name: string, rowsMax: number): Task<void> {
@@ -628,7 +644,12 @@ export class Session implements QuerySession {
   }
 
   sync(): void | Promise<void> {
-    return run(this.syncing()) as void | Promise<void>
+    if (this.block.state === 'implicit' || this.waitingFor.length > 0) return run(this.syncing()) as void | Promise<void>
+    // Nothing commits here: the message costs no more than its answer.
+    this.skipping = false
+    this.flush()
+    this.ready()
+    return undefined
   }
 
   private *syncing(): Task<void> {
