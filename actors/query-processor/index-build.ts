@@ -32,8 +32,11 @@ export type FillOutcome =
   | { readonly kind: 'gone' }
   | { readonly kind: 'failed'; readonly error: SqlError }
 
-/** Rows of one transaction; fewer after each conflict, so that a hot row does not hold its neighbours up. */
-const rowsAtOnce = 256
+/**
+ * Rows of one transaction; fewer after each conflict, so that a hot row does not hold its neighbours up. Each transaction waits for the disk once:
+ * too few make the build wait more than it works, too many hold the others' turn up.
+ */
+const rowsAtOnce = 2_048
 
 /**
  * Enters the next rows. Writers maintain the index since before the job was there: whoever commits a row after our snapshot bars our check of
@@ -94,11 +97,14 @@ async function enter(
       if (error instanceof SqlError) return error
       throw error
     }
-    const there = await transaction.get(entry.key)
-    const isOurs = there !== undefined && Buffer.compare(there, entry.postImage) === 0
-    if (entry.unique && ((there !== undefined && !isOurs) || entered.has(entry.key))) return duplicate(table, index, row)
-    entered.add(entry.key)
-    if (isOurs) continue
+    if (entry.unique) {
+      const there = await transaction.get(entry.key)
+      const isOurs = there !== undefined && Buffer.compare(there, entry.postImage) === 0
+      if ((there !== undefined && !isOurs) || entered.has(entry.key)) return duplicate(table, index, row)
+      entered.add(entry.key)
+      if (isOurs) continue
+    }
+    // The key of any other entry ends in its row's key: whatever is there already says the same.
     transaction.write(entry.key, entry.postImage, entry.mode)
     transaction.check(key, 'R')
   }

@@ -13,7 +13,7 @@ import { decodeRow, encodeRow } from '../../../protocol/row.ts'
 import { knownType } from '../../../protocol/values/registry.ts'
 import { MemoryDatabase, MemoryRows } from './memory-database.ts'
 
-const rowCount = 2_500
+const rowCount = 7_500
 
 /** A table of many rows: `v` is the row's number modulo `different`. */
 async function filled(different: number, rowsThere = rowCount): Promise<MemoryDatabase> {
