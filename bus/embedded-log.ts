@@ -178,11 +178,10 @@ export class EmbeddedLog implements Log {
     const buffers: Buffer[] = []
     for (const name of found) {
       const segment = { path: `${this.directory}/${name}`, first: Number(name.slice(0, 16)) }
-      const isLast = name === found.at(-1)
       const buffer = this.files.read(segment.path)
       if (!isSegment(buffer, segment.first)) {
-        // Its creation was cut short: nothing was ever appended to it.
-        if (isLast && isZero(buffer.subarray(segmentHeaderBytes))) {
+        // Its creation was cut short, or undone on a full disk and the undoing lost: nothing was ever appended to it.
+        if (isZero(buffer.subarray(segmentHeaderBytes))) {
           this.files.remove(segment.path)
           continue
         }
@@ -284,6 +283,7 @@ export class EmbeddedLog implements Log {
       file?.close()
       if ((error as { code?: string }).code !== 'ENOSPC') throw error
       this.files.remove(path)
+      this.files.syncDirectory(this.directory)
       return false
     }
     if (this.file !== unopened) this.file.close()
@@ -311,7 +311,10 @@ export function* readLogFiles(files: Files, directory: string): Iterable<LogEntr
     const path = `${directory}/${name}`
     const first = Number(name.slice(0, 16))
     const buffer = files.read(path)
-    if (!isSegment(buffer, first)) throw new LogCorrupt(`${path}: damaged, its header does not match its check`)
+    if (!isSegment(buffer, first)) {
+      if (isZero(buffer.subarray(segmentHeaderBytes))) continue
+      throw new LogCorrupt(`${path}: damaged, its header does not match its check`)
+    }
     if (next !== undefined && first !== next)
       throw new LogCorrupt(`${path}: damaged, entries ${next} to ${first - 1} are missing`)
     next = first

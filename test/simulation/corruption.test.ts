@@ -63,3 +63,19 @@ test('one flipped bit in any record stops the journal loudly', { timeout: 60_000
   expect(served).toBe(0)
   expect(kernel.counters.get('fault bit flip')).toBe(entries.length * 2)
 })
+
+test('an empty segment that a full disk and a power cut left behind is nobody’s', async () => {
+  const { kernel, database } = await written()
+  const files = database.process('circle').disk.attach(() => true)
+  const before = [...readLogFiles(files, directory)].length
+  // Its creation was undone for want of space, and the crash undid the undoing: entries went on in the segment before it.
+  files.open(`${directory}/0000000000000003.log`, 'create')
+  expect([...readLogFiles(files, directory)]).toHaveLength(before)
+  let last = 0
+  EmbeddedLog.open(files, { directory, segmentBytes: 8_192, fillBytes: 8_192, exclusive: true }).then(
+    (log) => (last = log.last()),
+    (error: unknown) => kernel.fail(error),
+  )
+  await kernel.run(kernel.now + 1_000_000, () => last > 0)
+  expect(last).toBe(before)
+})

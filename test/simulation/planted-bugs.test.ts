@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { PlantedBug } from './planted-bugs.ts'
 import { plantedBugs } from './planted-bugs-data.ts'
 import { type RunOptions, simulate } from './run.ts'
+import { shrink } from './shrink.ts'
 
 const seedsMax = 200
 
@@ -41,4 +42,21 @@ describe('planted bugs', () => {
       expect([bug.name, violations, error]).toEqual([bug.name, [], undefined])
     }
   })
+})
+
+test('a failing fault list shrinks to the fault that matters', { timeout: 60_000 }, async () => {
+  const bug = plantedBugs.find(({ name }) => name === 'the journal is trimmed above what storage has synced') as PlantedBug
+  const remove = bug.plant()
+  try {
+    const { faults: crash, ...options } = optionsFor(bug, bug.from ?? 1)
+    const others = [
+      { kind: 'pause', at: 500, process: 'processor 1', for: 50 },
+      { kind: 'slow sync', at: 4_000, for: 200 },
+      { kind: 'clock rate', at: 5_000, process: 'circle', rate: 1.01 },
+    ] as const
+    const shrunk = await shrink(options, [...others, ...(crash ?? [])])
+    expect(shrunk.faults).toEqual(crash)
+  } finally {
+    remove()
+  }
 })
