@@ -201,6 +201,14 @@ export class Block {
     if (this.state === 'implicit') yield* this.finish()
   }
 
+  /** The same for one that wrote nothing, and so has nothing to commit. False: it has. */
+  finishUnwritten(): boolean {
+    if (this.state !== 'implicit') return true
+    if (!this.transaction.writeSet.isEmpty) return false
+    this.finished()
+    return true
+  }
+
   private *finish(): Task<void> {
     const transaction = this.current
     if (transaction === undefined) return
@@ -217,6 +225,10 @@ export class Block {
       this.refusal = outcome.error
       throw outcome.error
     }
+    this.finished()
+  }
+
+  private finished(): void {
     this.close(true)
     this.needs.settings.dropLocal()
   }

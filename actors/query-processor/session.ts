@@ -379,7 +379,7 @@ export class Session implements QuerySession {
     for (let attempt = 1; ; attempt++) {
       const result = yield* this.answer(statement, parameters, false)
       try {
-        yield* this.block.finishImplicit()
+        if (!this.endsAtOnce()) yield* this.block.finishImplicit()
       } catch (error) {
         if (!alone || result.left || error !== this.block.refusal || attempt >= attemptsMax) throw error
         yield* this.backOff(attempt)
@@ -644,12 +644,16 @@ export class Session implements QuerySession {
   }
 
   sync(): void | Promise<void> {
-    if (this.block.state === 'implicit' || this.waitingFor.length > 0) return run(this.syncing()) as void | Promise<void>
-    // Nothing commits here: the message costs no more than its answer.
+    if (this.waitingFor.length > 0 || !this.endsAtOnce()) return run(this.syncing()) as void | Promise<void>
     this.skipping = false
     this.flush()
     this.ready()
     return undefined
+  }
+
+  /** Ends an implicit transaction that has nothing to wait for: most are one read. False: `finishImplicit` is to be called. */
+  private endsAtOnce(): boolean {
+    return this.cursors.size === 0 && this.block.finishUnwritten()
   }
 
   private *syncing(): Task<void> {
