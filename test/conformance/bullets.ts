@@ -29,7 +29,7 @@ export const bullets: Readonly<Record<string, RegExp>> = {
   'assignment to parts of columns': /dml-parts/,
   COPY: /copy/,
   joins: /query-(outer-)?join/,
-  'aggregates, GROUP BY, HAVING': /query-aggregate/,
+  'aggregates, GROUP BY, HAVING': /query-(aggregate|ordered-set)/,
   'ORDER BY, LIMIT': /query-set-order/,
   'set operations, DISTINCT': /query-distinct-sets/,
   'subqueries, WITH': /query-subquery/,

@@ -19,6 +19,8 @@ export function bindAggregate(
   result: Oid,
   innerSet: Expr | undefined,
   bindChild: (node: Node) => Expr,
+  /** WITHIN GROUP: the arguments that it sorts by, with their final types. */
+  withinGroup?: readonly Expr[],
 ): Expr {
   const { statement } = scope
   const location = locationIn(call)
@@ -40,7 +42,10 @@ export function bindAggregate(
   const typed = distinct
     ? exprs.map((expr) => (isUnknown(expr) ? coerceType(statement, expr, typeRef(25), 'implicit') : expr))
     : exprs
-  const orderBy = bindOrder(scope, call, typed, bindChild)
+  const orderBy =
+    withinGroup === undefined
+      ? bindOrder(scope, call, typed, bindChild)
+      : withinGroup.map((expr, i) => sortKey(statement, call.agg_order![i]!.SortBy!, expr))
   const aggregate: Expr = {
     kind: 'aggregate',
     type: typeRef(result),

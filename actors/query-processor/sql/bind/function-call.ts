@@ -22,6 +22,7 @@ import { type FuncCall, locationIn, texts } from './parse-tree.ts'
 import { requireSetsAllowed } from './places.ts'
 import { resolvePolymorphic } from './polymorphic.ts'
 import type { QueryScope } from './scope.ts'
+import { relationsRead } from './walk.ts'
 
 /** parse_func.c: which function a call means. */
 
@@ -36,7 +37,9 @@ export function bindCall(scope: QueryScope, call: FuncCall, bindChild: BindChild
   const name = names.join('.')
   const setBefore = scope.lastSetReturning
   const { exprs, argumentNames } = bindArguments(scope, call, bindChild)
-  if (call.agg_within_group) throw statement.unsupported('WITHIN GROUP', location)
+  const ordered = call.agg_within_group ? (call.agg_order ?? []).map((node) => bindChild(node.SortBy!.node)) : []
+  const directCount = exprs.length
+  exprs.push(...ordered)
 
   const found = findFunction(scope, call, names, exprs, argumentNames)
   if (found.kind === 'cast') {
@@ -51,14 +54,22 @@ export function bindCall(scope: QueryScope, call: FuncCall, bindChild: BindChild
   }
   if (procedure.kind !== 'aggregate') refuseAggregateSyntax(scope, call, name)
   if (call.over !== undefined) throw statement.unsupported('a window function', location)
-  if (procedure.aggregateKind !== 'n') {
+  if (call.agg_within_group) {
+    if (procedure.aggregateKind === 'n') {
+      const message = `${name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP`
+      throw statement.error('42809', message, location)
+    }
+    const isVarying = exprs.slice(0, directCount).some((expr) => relationsRead(expr).size > 0)
+    if (procedure.aggregateKind === 'h' || isVarying) throw statement.unsupported('WITHIN GROUP', location)
+  } else if (procedure.aggregateKind !== 'n') {
     throw statement.error('42809', `WITHIN GROUP is required for ordered-set aggregate ${name}`, location)
   }
 
   const prepared = prepareArguments(scope, candidate, exprs, call.func_variadic === true)
   if (procedure.kind === 'aggregate') {
     const innerSet = scope.lastSetReturning === setBefore ? undefined : scope.lastSetReturning
-    return bindAggregate(scope, call, procedure, prepared.exprs, prepared.result, innerSet, bindChild)
+    const sorted = call.agg_within_group ? prepared.exprs.slice(directCount) : undefined
+    return bindAggregate(scope, call, procedure, prepared.exprs, prepared.result, innerSet, bindChild, sorted)
   }
   const fields =
     prepared.result === recordOid && procedure.columns.length > 0 ? { fields: outColumns(candidate, prepared.exprs) } : {}
@@ -159,7 +170,7 @@ function findFunction(
   if (inCatalog && isRefusedProcedure(name)) throw statement.unsupported(`the function ${name}`, location)
   throw statement.error('42883', `function ${signature} does not exist`, location, {
     hint:
-      (call.agg_order?.length ?? 0) > 0
+      (call.agg_order?.length ?? 0) > 0 && call.agg_within_group !== true
         ? 'No aggregate function matches the given name and argument types. Perhaps you misplaced ORDER BY; ORDER BY must appear after all regular arguments of the aggregate.'
         : 'No function matches the given name and argument types. You might need to add explicit type casts.',
   })

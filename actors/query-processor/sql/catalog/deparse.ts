@@ -389,6 +389,7 @@ function subqueryText(expr: Expr & { kind: 'subquery' }, options: DeparseOptions
 function aggregateText(expr: Expr & { kind: 'aggregate' }, options: DeparseOptions): string {
   const known = procedureByOid(expr.procedure)
   assert(known !== undefined, 'an aggregate is a function')
+  if (known.aggregateKind !== 'n') throw notPrintable('WITHIN GROUP')
   const given = expr.arguments.length === 0 ? '*' : expr.arguments.map((argument) => deparse(argument, options)).join(', ')
   const order = expr.orderBy.length === 0 ? '' : ` ORDER BY ${sortText(expr.orderBy, options)}`
   const filter = expr.filter === undefined ? '' : ` FILTER (WHERE ${deparse(expr.filter, options)})`

@@ -16,6 +16,7 @@ import { intervalFunctions } from './interval.ts'
 import { jsonFunctions } from './json.ts'
 import { nullCountFunctions } from './null-count.ts'
 import { numericFunctions } from './numeric.ts'
+import { orderedSetFunctions } from './ordered-set.ts'
 import { patternFunctions } from './pattern.ts'
 import { recordFunctions } from './record.ts'
 import type { AggregateFunction, Implementations, ScalarFunction, SpecializedFunction } from './registry.ts'
@@ -40,6 +41,7 @@ const families: readonly Implementations[] = [
   sumFunctions,
   regressionFunctions,
   extremeFunctions,
+  orderedSetFunctions,
   datetimeFunctions,
   intervalFunctions,
   arrayFunctions,
