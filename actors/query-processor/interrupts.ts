@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../bus/world.ts'
 import { queryCanceled, type SqlError } from '../../protocol/errors.ts'
+import type { Turns } from './turns.ts'
 
 /** How long a statement runs before it lets others have the thread, in microseconds. */
 const sliceMicros = 5_000
@@ -13,6 +14,7 @@ const timerMsMax = 2_147_483_647
  */
 export class Interrupts {
   private readonly clock: Clock
+  private readonly turns: Turns
   private reason: SqlError | undefined
   private deadline = Infinity
   private timer: Timer | undefined
@@ -22,8 +24,9 @@ export class Interrupts {
   isActive = false
   private stopWaiting: ((reason: SqlError) => void) | undefined
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, turns: Turns) {
     this.clock = clock
+    this.turns = turns
   }
 
   /** A statement begins: what came before it is forgotten. 0 = no limit. */
@@ -114,13 +117,19 @@ export class Interrupts {
     })
   }
 
-  /** Others run; then a new slice begins. */
+  /** Others run; then a new slice begins. At once when the statement must end: `check` tells. */
   pause(): Promise<void> {
-    return new Promise((resolve) =>
-      this.clock.soon(() => {
+    if (this.reason !== undefined) return Promise.resolve()
+    return new Promise((resolve) => {
+      const goOn = (): boolean => {
+        if (this.stopWaiting !== goOn) return false
+        this.stopWaiting = undefined
         this.beginSlice()
         resolve()
-      }),
-    )
+        return true
+      }
+      this.stopWaiting = goOn
+      this.turns.queue(goOn)
+    })
   }
 }

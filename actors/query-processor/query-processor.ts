@@ -22,6 +22,7 @@ import { SequenceBlocks } from './sequences.ts'
 import { Session } from './session.ts'
 import { CatalogCache } from './sql/catalog/load.ts'
 import { Transaction } from './transaction.ts'
+import { Turns } from './turns.ts'
 
 const memoryBytesDefault = 2_147_483_648
 
@@ -74,6 +75,7 @@ export class QueryProcessor implements QueryProcessorPort {
       shown: new ShownTransactions(circle),
       database: options.database ?? 'postgres',
       memory: new MemoryPool(memoryBytesMax / 4),
+      turns: new Turns(world.clock),
       newTransaction,
       newSpill: options.newSpill ?? ((): undefined => undefined),
       bug: options.onBug ?? ((): void => {}),

@@ -11,6 +11,7 @@ import type { Session } from './session.ts'
 import type { CatalogCache } from './sql/catalog/load.ts'
 import type { SpillArea } from './sql/execute/run.ts'
 import type { Transaction } from './transaction.ts'
+import type { Turns } from './turns.ts'
 
 /** A statement that holds more than this spills or ends with 53200. */
 export const memoryBytesMax = 256 * 1_024 * 1_024
@@ -26,6 +27,8 @@ export interface Runtime {
   readonly database: string
   /** What all statements share. */
   readonly memory: MemoryPool
+  /** Where long statements wait for each other. */
+  readonly turns: Turns
   newTransaction(nextSequenceValue: (sequenceOid: number) => MaybePromise<bigint>): Transaction
   /** A scratch area for one statement, emptied by `release`; undefined where there is no disk. */
   newSpill(): (SpillArea & { release(): void }) | undefined
