@@ -22,8 +22,8 @@ interface Savepoint {
   readonly writes: number
   readonly settings: SettingsMark
   readonly modes: Modes
-  /** Cursors that were open: those declared behind it go with it. */
-  readonly cursors: ReadonlySet<object>
+  /** Cursors and portals that were there: those made behind it go with it. */
+  readonly readers: ReadonlySet<object>
 }
 
 /** What a block needs of its session. */
@@ -256,14 +256,14 @@ export class Block {
     if (had) this.needs.ended(committed)
   }
 
-  savepoint(name: string, cursors: Iterable<object>): void {
+  savepoint(name: string, readers: Iterable<object>): void {
     this.needBlock('SAVEPOINT')
     this.savepoints.push({
       name,
       writes: this.transaction.writeSet.mark(),
       settings: this.needs.settings.mark(),
       modes: this.modes,
-      cursors: new Set(cursors),
+      readers: new Set(readers),
     })
   }
 
@@ -273,19 +273,19 @@ export class Block {
     for (const _ of this.savepoints.splice(index)) this.transaction.writeSet.release()
   }
 
-  /** The cursors that stay open. */
+  /** The cursors and portals that stay open. */
   rollbackTo(name: string): ReadonlySet<object> {
     this.needBlock('ROLLBACK TO SAVEPOINT')
     const index = this.find(name)
     for (const _ of this.savepoints.splice(index + 1)) this.transaction.writeSet.release()
-    const { writes, settings, modes, cursors } = this.savepoints[index] as Savepoint
+    const { writes, settings, modes, readers } = this.savepoints[index] as Savepoint
     this.modes = modes
     this.transaction.writeSet.rollBackTo(writes)
     this.needs.settings.backTo(settings)
     // DDL behind the savepoint never happened: the next statement reads the catalog anew.
     this.catalog = undefined
     this.state = 'block'
-    return cursors
+    return readers
   }
 
   private needBlock(command: string): void {

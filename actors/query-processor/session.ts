@@ -286,6 +286,7 @@ export class Session implements QuerySession {
   /* ---------------------------------------------------------------- simple protocol */
 
   query(sql: string): void | Promise<void> {
+    if (this.skipping) return undefined
     this.wake()
     this.activity.query = sql
     this.closeUnnamed()

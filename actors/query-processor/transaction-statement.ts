@@ -48,24 +48,30 @@ export function* transactionStatement(session: Session, statement: PreparedState
       return { tag }
     }
     case 'SAVEPOINT':
-      block.savepoint(savepoint, session.cursors.values())
+      block.savepoint(savepoint, [...session.cursors.values(), ...session.portals.values()])
       return { tag: 'SAVEPOINT' }
     case 'RELEASE':
       block.release(savepoint)
       return { tag: 'RELEASE' }
     case 'ROLLBACK_TO':
-      closeCursorsBut(session, block.rollbackTo(savepoint))
+      closeBut(session, block.rollbackTo(savepoint))
       return { tag: 'ROLLBACK' }
     default:
       throw unsupported(verb.replace('_', ' ').replace(/^PREPARE$/, 'PREPARE TRANSACTION'))
   }
 }
 
-function closeCursorsBut({ cursors }: Session, kept: ReadonlySet<object>): void {
+/** What began to read behind the savepoint saw what never happened. The portal of ROLLBACK TO itself reads nothing. */
+function closeBut({ cursors, portals }: Session, kept: ReadonlySet<object>): void {
   for (const [name, cursor] of cursors) {
     if (kept.has(cursor)) continue
     cursor.close()
     cursors.delete(name)
+  }
+  for (const [name, portal] of portals) {
+    if (kept.has(portal) || portal.execution === undefined) continue
+    portal.close()
+    portals.delete(name)
   }
 }
 

@@ -34,3 +34,49 @@ test('a modification with a row limit is done as a whole', async () => {
   expect(output.take()).toBe('parsed\nbound\n1\n2\nsuspended\nI')
   expect(await client.query('select count(*) from t')).toBe('count\n5\nSELECT 1\nI')
 })
+
+test('a portal that began to read behind a savepoint goes when that is taken back, the one before it stays', async () => {
+  const client = await new Processor().open()
+  const { session, output } = client
+  await client.query('create table t (id int primary key); insert into t values (1), (2); begin')
+  await session.parse('s', 'select id from t order by id', [])
+  await session.bind('before', 's', [], [], [])
+  await session.execute('before', 1)
+  await session.sync()
+  await client.query('savepoint x; insert into t values (0)')
+  await session.bind('behind', 's', [], [], [])
+  await session.execute('behind', 1)
+  await session.parse('', 'rollback to x', [])
+  await session.bind('', '', [], [], [])
+  await session.execute('', 0)
+  await session.execute('before', 0)
+  await session.execute('behind', 0)
+  await session.sync()
+  expect(output.take().split('\n')).toEqual([
+    'bound',
+    '0',
+    'suspended',
+    'parsed',
+    'bound',
+    'ROLLBACK',
+    '2',
+    'SELECT 1',
+    '34000 portal "behind" does not exist',
+    'E',
+  ])
+})
+
+test('after an error of the extended protocol nothing is heard before Sync, not even a simple query', async () => {
+  const client = await new Processor().open()
+  const { session, output } = client
+  await session.parse('', 'selct', [])
+  await session.query('create table t (id int)')
+  await session.sync()
+  await session.query('select count(*) from t')
+  expect(output.take().split('\n')).toEqual([
+    '42601 syntax error at or near "selct" at 1',
+    'I',
+    '42P01 relation "t" does not exist at 22',
+    'I',
+  ])
+})
