@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../bus/world.ts'
 import { queryCanceled, type SqlError } from '../../protocol/errors.ts'
-import type { Turns } from './turns.ts'
+import type { WaitingLine } from './waiting-line.ts'
 
 /** How long a statement runs before it lets others have the thread, in microseconds. */
 const sliceMicros = 5_000
@@ -14,7 +14,7 @@ const timerMsMax = 2_147_483_647
  */
 export class Interrupts {
   private readonly clock: Clock
-  private readonly turns: Turns
+  private readonly waitingLine: WaitingLine
   private reason: SqlError | undefined
   private deadline = Infinity
   private timer: Timer | undefined
@@ -24,9 +24,9 @@ export class Interrupts {
   isActive = false
   private stopWaiting: ((reason: SqlError) => void) | undefined
 
-  constructor(clock: Clock, turns: Turns) {
+  constructor(clock: Clock, waitingLine: WaitingLine) {
     this.clock = clock
-    this.turns = turns
+    this.waitingLine = waitingLine
   }
 
   /** A statement begins: what came before it is forgotten. 0 = no limit. */
@@ -129,7 +129,7 @@ export class Interrupts {
         return true
       }
       this.stopWaiting = goOn
-      this.turns.queue(goOn)
+      this.waitingLine.queue(goOn)
     })
   }
 }

@@ -22,7 +22,7 @@ import { SequenceBlocks } from './sequences.ts'
 import { Session } from './session.ts'
 import { CatalogCache } from './sql/catalog/load.ts'
 import { Transaction } from './transaction.ts'
-import { Turns } from './turns.ts'
+import { WaitingLine } from './waiting-line.ts'
 
 const memoryBytesDefault = 2_147_483_648
 
@@ -75,7 +75,7 @@ export class QueryProcessor implements QueryProcessorPort {
       shown: new ShownTransactions(circle),
       database: options.database ?? 'postgres',
       memory: new MemoryPool(memoryBytesMax / 4),
-      turns: new Turns(world.clock),
+      waitingLine: new WaitingLine(world.clock),
       newTransaction,
       newSpill: options.newSpill ?? ((): undefined => undefined),
       bug: options.onBug ?? ((): void => {}),

@@ -11,7 +11,7 @@ import type { Session } from './session.ts'
 import type { CatalogCache } from './sql/catalog/load.ts'
 import type { SpillArea } from './sql/execute/run.ts'
 import type { Transaction } from './transaction.ts'
-import type { Turns } from './turns.ts'
+import type { WaitingLine } from './waiting-line.ts'
 
 /** A statement that holds more than this spills or ends with 53200. */
 export const memoryBytesMax = 256 * 1_024 * 1_024
@@ -28,7 +28,7 @@ export interface Runtime {
   /** What all statements share. */
   readonly memory: MemoryPool
   /** Where long statements wait for each other. */
-  readonly turns: Turns
+  readonly waitingLine: WaitingLine
   newTransaction(nextSequenceValue: (sequenceOid: number) => MaybePromise<bigint>): Transaction
   /** A scratch area for one statement, emptied by `release`; undefined where there is no disk. */
   newSpill(): (SpillArea & { release(): void }) | undefined

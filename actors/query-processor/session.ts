@@ -101,7 +101,7 @@ export class Session implements QuerySession {
     this.identity = new Identity(runtime.circle, runtime.shown)
     this.activity = { startedAt: this.now(), query: '', restedAt: runtime.world.clock.now() }
     this.settings = new Settings(start.user, start.parameters)
-    this.interrupts = new Interrupts(runtime.world.clock, runtime.turns)
+    this.interrupts = new Interrupts(runtime.world.clock, runtime.waitingLine)
     this.sequences = new Sequences(runtime.blocks, () => this.knownCatalog())
     this.templates = new Templates(runtime.plans)
     this.block = new Block({

@@ -59,3 +59,10 @@ test('a long statement stands aside and holds little', async () => {
   ).toBe('0')
   expect(session.suspensions).toBeGreaterThan(2)
 })
+
+test('rows that take long are told apart: after each the others have their turn', async () => {
+  const session = new MemorySession()
+  session.impatient = true
+  await session.text('select g + 1 from generate_series(1, 100) g where g % 2 = 0')
+  expect(session.suspensions).toBeGreaterThanOrEqual(100 + 100 + 50)
+})

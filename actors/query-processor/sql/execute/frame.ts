@@ -69,9 +69,15 @@ export function* settled<T>(value: MaybePromise<T>): Generator<Suspension, T, vo
   return (answer as unknown as { readonly value: T }).value
 }
 
-/** Called in loops that emit nothing: every few hundred turns it looks whether to stop or to let others run. */
+const turnsMax = 256
+
+/**
+ * Called in loops over rows: looks from time to time whether to stop or to let others run. How often, the rows tell: one whose expressions
+ * take long is followed by a look, cheap ones go by hundreds.
+ */
 export class Turns {
   private turns = 0
+  private turnsPerLook = 1
   private readonly run: Run
 
   constructor(run: Run) {
@@ -81,10 +87,15 @@ export class Turns {
   /** True when the operator should yield `pause`. `rows`: how many turns this call stands for. */
   due(rows = 1): boolean {
     this.turns += rows
-    if (this.turns < 256) return false
+    return this.turns >= this.turnsPerLook && this.look()
+  }
+
+  private look(): boolean {
     this.turns = 0
     this.run.checkInterrupts()
-    return this.run.shouldYield()
+    const isDue = this.run.shouldYield()
+    this.turnsPerLook = isDue ? 1 : Math.min(this.turnsPerLook * 2, turnsMax)
+    return isDue
   }
 }
 

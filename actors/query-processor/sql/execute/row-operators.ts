@@ -33,13 +33,17 @@ export function filterRows(input: Opener, condition: Compiled, once: boolean): O
   }
   const { evaluate } = condition
   return function* (frame): Stream {
+    const turns = new Turns(frame.run)
     for (const item of input(frame)) {
       if (item instanceof Suspension) {
         yield item
         continue
       }
       const passed: Row[] = []
-      for (const row of item) if (evaluate(row, frame) === true) passed.push(row)
+      for (const row of item) {
+        if (evaluate(row, frame) === true) passed.push(row)
+        if (turns.due()) yield pause
+      }
       if (passed.length > 0) yield passed
     }
   }
@@ -49,9 +53,18 @@ export function projectRows(input: Opener, exprs: readonly Compiled[]): Opener {
   const evaluates = exprs.map((expr) => expr.evaluate)
   if (exprs.every((expr) => !expr.waits)) {
     return function* (frame): Stream {
+      const turns = new Turns(frame.run)
       for (const item of input(frame)) {
-        if (item instanceof Suspension) yield item
-        else yield item.map((row) => projected(evaluates, row, frame))
+        if (item instanceof Suspension) {
+          yield item
+          continue
+        }
+        const batch: Row[] = []
+        for (const row of item) {
+          batch.push(projected(evaluates, row, frame))
+          if (turns.due()) yield pause
+        }
+        yield batch
       }
     }
   }

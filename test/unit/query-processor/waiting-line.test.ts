@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Interrupts } from '../../../actors/query-processor/interrupts.ts'
-import { Turns } from '../../../actors/query-processor/turns.ts'
+import { WaitingLine } from '../../../actors/query-processor/waiting-line.ts'
 import type { Clock } from '../../../bus/world.ts'
 import { queryCanceled } from '../../../protocol/errors.ts'
 
@@ -20,10 +20,10 @@ function loop() {
 
 test('long statements go on one by one, a turn of the event loop each', async () => {
   const { clock, turn, isIdle } = loop()
-  const turns = new Turns(clock)
+  const line = new WaitingLine(clock)
   const told: string[] = []
   const statement = async (name: string, slices: number): Promise<void> => {
-    const interrupts = new Interrupts(clock, turns)
+    const interrupts = new Interrupts(clock, line)
     for (let slice = 0; slice < slices; slice++) {
       told.push(name)
       await interrupts.pause()
@@ -43,8 +43,8 @@ test('long statements go on one by one, a turn of the event loop each', async ()
 
 test('who is cancelled does not wait for a turn, and takes none from the others', async () => {
   const { clock, turn } = loop()
-  const turns = new Turns(clock)
-  const [cancelled, other] = [new Interrupts(clock, turns), new Interrupts(clock, turns)]
+  const line = new WaitingLine(clock)
+  const [cancelled, other] = [new Interrupts(clock, line), new Interrupts(clock, line)]
   const told: string[] = []
   void cancelled.pause().then(() => told.push('cancelled'))
   void other.pause().then(() => told.push('other'))

@@ -5,7 +5,7 @@ import type { Clock } from '../../bus/world.ts'
  * is read, however many long statements there are. Were all resumed in one turn, it would last as long as all their slices together, and each
  * new connection, message and timer waits for a turn.
  */
-export class Turns {
+export class WaitingLine {
   private readonly clock: Clock
   private waiting: (() => boolean)[] = []
   private isRolling = false
