@@ -205,7 +205,8 @@ export class TableWriter {
       const found = access.getLatest(to.key)
       if (found instanceof Promise) {
         const rest = changed.slice(i).filter((change) => change.to.unique)
-        return Promise.all(rest.map((change) => access.getLatest(change.to.key))).then((images) => {
+        const others = rest.slice(1).map((change) => access.getLatest(change.to.key))
+        return Promise.all([found, ...others]).then((images) => {
           const taken = images.findIndex((bytes) => bytes !== undefined)
           if (taken >= 0) throw this.uniqueViolation(rest[taken]!.index, after, frame)
           return finish()
