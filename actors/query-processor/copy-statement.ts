@@ -125,7 +125,7 @@ function* copyTo(session: Session, statement: PreparedStatement, body: CopyStmt,
       table,
     )
     const format = options.format === 'binary' ? 1 : 0
-    const writer = new CopyWriter(session.output, columns, options, session.environment().input)
+    const writer = new CopyWriter(session.output, columns, options, session.environment.current().input)
     session.output.copyOutResponse(
       format,
       columns.map(() => format),

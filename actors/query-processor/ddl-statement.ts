@@ -20,7 +20,7 @@ export function* runDdl(session: Session, statement: PreparedStatement, isOneOfS
     access: block.transaction,
     catalog,
     run,
-    searchPath: session.searchPath(catalog),
+    searchPath: session.environment.searchPath(catalog),
     user: session.user,
     database: session.database,
     roleExists: (name) => name === session.user,

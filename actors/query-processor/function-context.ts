@@ -34,7 +34,7 @@ export class StatementContext implements FunctionContext {
   }
 
   get searchPath(): readonly string[] {
-    return this.session.searchPath(this.catalog)
+    return this.session.environment.searchPath(this.catalog)
   }
 
   clockTime(): bigint {

@@ -34,7 +34,9 @@ export class ResultOutput implements RowSink {
     this.withDescription = withDescription
     this.formats = columns === undefined ? [] : formatsOf(formatCodes, columns.length)
     this.writer =
-      columns === undefined ? undefined : new RowWriter(session.output, columns, this.formats, session.environment().input)
+      columns === undefined
+        ? undefined
+        : new RowWriter(session.output, columns, this.formats, session.environment.current().input)
   }
 
   row(row: readonly Value[]): void {

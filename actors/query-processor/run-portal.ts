@@ -1,0 +1,64 @@
+import type { Value } from '../../protocol/values/value.ts'
+import { abortedBlock } from './block.ts'
+import { Portal } from './portal.ts'
+import type { PreparedStatement } from './prepared.ts'
+import { ResultOutput } from './result-output.ts'
+import type { Session } from './session.ts'
+import { isTransactionExit, open } from './statement.ts'
+import type { Task } from './task.ts'
+
+/** In a failed block only its end is heard. */
+export function checkState(session: Session, statement: PreparedStatement): void {
+  if (session.block.state === 'failed' && !isTransactionExit(statement)) throw abortedBlock()
+}
+
+/** Runs one statement of a simple query to its end. The answer is to be released once it is true. */
+export function* runToEnd(
+  session: Session,
+  statement: PreparedStatement,
+  parameters: readonly Value[],
+  isOneOfSeveral: boolean,
+): Task<ResultOutput> {
+  session.tracing?.enter(statement.parsed.text)
+  checkState(session, statement)
+  const portal = new Portal({ statement, parameters, formats: [] }, isOneOfSeveral)
+  try {
+    return yield* runPortal(session, portal, 0, true)
+  } finally {
+    portal.close()
+  }
+}
+
+/** Runs a portal for up to `rowsMax` rows (0 = all), from where it stands. */
+export function* runPortal(session: Session, portal: Portal, rowsMax: number, withDescription: boolean): Task<ResultOutput> {
+  const { interrupts, output } = session
+  if (portal.execution === undefined) portal.opened(yield* open(session, portal.source, portal.isOneOfSeveral))
+  const { execution, pump } = portal.running
+  const result = new ResultOutput(session, execution.columns, portal.source.formats, withDescription)
+  if (execution.writes && rowsMax > 0 && portal.rows === 0) yield* pump.collect(interrupts, output)
+  const rows =
+    (rowsMax === 0 ? pump.giveReady(result) : undefined) ??
+    (yield* asCommand(session, execution.command, () => pump.pump(result, rowsMax, interrupts, output)))
+  portal.rows += rows
+  if (rowsMax > 0 && rows === rowsMax) {
+    session.block.transaction.writeSet.openReaders++
+    result.suspend()
+  } else {
+    portal.done = true
+    result.complete(execution.tag(rows))
+  }
+  session.tracing?.ran()
+  return result
+}
+
+/** A portal that goes on sees what it saw when it began, whatever was written since. */
+function* asCommand<T>({ block }: Session, command: number | undefined, work: () => Task<T>): Task<T> {
+  if (command === undefined || !block.hasTransaction) return yield* work()
+  const { transaction } = block
+  const before = transaction.resume(command)
+  try {
+    return yield* work()
+  } finally {
+    transaction.resume(before)
+  }
+}
