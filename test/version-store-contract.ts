@@ -154,17 +154,17 @@ export function versionStoreContract(name: string, open: () => Promise<StoreUnde
         void store.apply({ ...images, writes: [], staged: count })
       }
       await applier.apply(10, [put('a', 'a10'), put('b', 'b10')])
-      await store.stage([put('a', 'a30'), put('c', 'c30')])
-      await store.stage([put('b', undefined)])
+      await store.stage(p0, [put('a', 'a30'), put('c', 'c30')])
+      await store.stage(p0, [put('b', undefined)])
       expect(all(store, 1_000)).toEqual(['a=a10', 'b=b10'])
       // Others commit meanwhile, and the disk goes its way.
       await applier.apply(20, [put('d', 'd20')])
       await under.sync()
       expect(all(store, 1_000)).toEqual(['a=a10', 'b=b10', 'd=d20'])
       expect(() => staged(30, 2)).toThrow('staged whole')
-      await store.unstage()
+      await store.unstage(p0)
       expect(all(store, 1_000)).toEqual(['a=a10', 'b=b10', 'd=d20'])
-      await store.stage([put('a', 'a30'), put('b', undefined), put('c', 'c30')])
+      await store.stage(p0, [put('a', 'a30'), put('b', undefined), put('c', 'c30')])
       staged(30, 3)
       const look = (): unknown => [
         [all(store, 29), all(store, 30), all(store, 30, { reverse: true })],
@@ -184,6 +184,24 @@ export function versionStoreContract(name: string, open: () => Promise<StoreUnde
       await under.sync()
       expect(look()).toEqual(expected)
       expect(store.applied(p0)).toEqual({ sequence: 3, tau: 30 })
+    })
+
+    test('each journal stages for itself', async () => {
+      const applier = await start()
+      const { store } = applier
+      const other = partition(1)
+      await store.stage(p0, [put('a', 'a30')])
+      await store.stage(other, [put('b', 'b40'), put('c', 'c40')])
+      await applier.apply(20, [put('a', 'a20')], other)
+      const images = { partition: p0, sequence: sequence(1), tau: tau(30), traceparents: [] }
+      void store.apply({ ...images, writes: [], staged: 1 })
+      expect(all(store, 1_000)).toEqual(['a=a30'])
+      await store.unstage(p0)
+      void store.apply({ ...images, partition: other, sequence: sequence(2), tau: tau(40), writes: [], staged: 2 })
+      expect(all(store, 1_000)).toEqual(['a=a30', 'b=b40', 'c=c40'])
+      expect(all(store, 20)).toEqual(['a=a20'])
+      await under.sync()
+      expect([all(store, 20), all(store, 39), all(store, 40)]).toEqual([['a=a20'], ['a=a30'], ['a=a30', 'b=b40', 'c=c40']])
     })
 
     test('vacuum frees what no reader at the horizon sees, tombstones and dropped tables included', async () => {

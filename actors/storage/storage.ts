@@ -112,8 +112,8 @@ export class Storage {
     return undefined
   }
 
-  private stage({ kind, writes }: Staging): MaybePromise<void> {
-    return kind === 'stage' ? this.store.stage(writes) : this.store.unstage()
+  private stage({ kind, partition, writes }: Staging): MaybePromise<void> {
+    return kind === 'stage' ? this.store.stage(partition, writes) : this.store.unstage(partition)
   }
 
   private covers(vector: Vector): boolean {

@@ -57,7 +57,8 @@ export class LmdbVersionStore implements VersionStore {
   private readonly positions: AppliedPosition[] = []
   private stored: AppliedPosition[] = []
   private syncedPositions: AppliedPosition[] = []
-  private staged: Stage | undefined
+  /** What each journal has staged. */
+  private readonly staged: (Stage | undefined)[] = []
   private isFlushing = false
   private flushTimer: Timer | undefined
   /** One writer at a time: flush and vacuum read before they write. */
@@ -162,24 +163,26 @@ export class LmdbVersionStore implements VersionStore {
 
   /** What is staged counts from now on: one assignment, however much it is. */
   private applyStaged(images: PostImages): void {
-    const stage = this.staged ?? new Stage()
-    this.staged = undefined
+    const stage = this.staged[images.partition] ?? new Stage()
+    this.staged[images.partition] = undefined
     assert(stage.writes.length === images.staged, 'what a record names has been staged whole')
     stage.tau = images.tau
     this.advance({ ...images, writes: stage.writes })
   }
 
-  stage(writes: readonly Write[]): MaybePromise<void> {
-    if (this.staged === undefined && this.tail.pendingStaged > pendingStagedMax && this.failure === undefined) {
-      return new Promise<void>((resolve) => this.waiting.push(resolve)).then(() => this.stage(writes))
+  stage(partition: Partition, writes: readonly Write[]): MaybePromise<void> {
+    const open = this.staged[partition]
+    if (open === undefined && this.tail.pendingStaged > pendingStagedMax && this.failure === undefined) {
+      return new Promise<void>((resolve) => this.waiting.push(resolve)).then(() => this.stage(partition, writes))
     }
-    this.staged ??= new Stage()
-    this.tail.stage(writes, this.staged)
+    const stage = open ?? new Stage()
+    this.staged[partition] = stage
+    this.tail.stage(writes, stage)
   }
 
-  async unstage(): Promise<void> {
-    const { staged } = this
-    this.staged = undefined
+  async unstage(partition: Partition): Promise<void> {
+    const staged = this.staged[partition]
+    this.staged[partition] = undefined
     if (staged === undefined) return
     for (let from = 0; from < staged.writes.length; from += sliceMax) {
       this.tail.unstage(staged.writes.slice(from, from + sliceMax), staged)

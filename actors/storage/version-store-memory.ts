@@ -30,7 +30,8 @@ export class MemoryVersionStore implements VersionStore {
   private readonly positions: AppliedPosition[] = []
   private imagePositions: AppliedPosition[] | undefined
   private superseding: Superseding[] = []
-  private staged: Stage | undefined
+  /** What each journal has staged. */
+  private readonly staged: (Stage | undefined)[] = []
   private dropped: { readonly id: number; readonly at: Tau }[] = []
   private bytes = 0
 
@@ -68,18 +69,19 @@ export class MemoryVersionStore implements VersionStore {
     return this.applySlices(images)
   }
 
-  stage(writes: readonly Write[]): void {
-    this.staged ??= new Stage()
+  stage(partition: Partition, writes: readonly Write[]): void {
+    const stage = this.staged[partition] ?? new Stage()
+    this.staged[partition] = stage
     for (const write of writes) {
-      this.rows.set(write.key, withStaged(this.rows.get(write.key), write, this.staged))
-      this.staged.writes.push(write)
+      this.rows.set(write.key, withStaged(this.rows.get(write.key), write, stage))
+      stage.writes.push(write)
       this.bytes += write.key.length + 64 + (write.postImage?.length ?? 0)
     }
   }
 
-  async unstage(): Promise<void> {
-    const { staged } = this
-    this.staged = undefined
+  async unstage(partition: Partition): Promise<void> {
+    const staged = this.staged[partition]
+    this.staged[partition] = undefined
     if (staged === undefined) return
     for (let from = 0; from < staged.writes.length; from += sliceMax) {
       for (const { key, postImage } of staged.writes.slice(from, from + sliceMax)) {
@@ -94,8 +96,8 @@ export class MemoryVersionStore implements VersionStore {
 
   /** What is staged counts from now on. What it supersedes is noted behind: vacuum has minutes. */
   private applyStaged(images: PostImages): MaybePromise<void> {
-    const stage = this.staged ?? new Stage()
-    this.staged = undefined
+    const stage = this.staged[images.partition] ?? new Stage()
+    this.staged[images.partition] = undefined
     assert(stage.writes.length === images.staged, 'what a record names has been staged whole')
     stage.tau = images.tau
     for (const { key, operation, postImage } of stage.writes) {

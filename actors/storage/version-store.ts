@@ -35,11 +35,11 @@ export interface VersionStore {
   apply(images: PostImages): MaybePromise<void>
   /**
    * Takes writes of a large transaction whose record comes later, out of every reader's sight. The record then only says that they count
-   * (`staged`), in one step. The promise holds back who brings more than the disk can follow. One transaction is staged at a time.
+   * (`staged`), in one step. The promise holds back who brings more than the disk can follow. One transaction of a journal is staged at a time.
    */
-  stage(writes: readonly Write[]): MaybePromise<void>
-  /** What is staged goes. */
-  unstage(): MaybePromise<void>
+  stage(partition: Partition, writes: readonly Write[]): MaybePromise<void>
+  /** What that journal has staged goes. */
+  unstage(partition: Partition): MaybePromise<void>
   /** What reads find. */
   applied(partition: Partition): AppliedPosition
   /** What survives a crash: the journal may be trimmed up to it (rule 17). */
