@@ -7,7 +7,7 @@ import { EmbeddedLog } from '../bus/embedded-log.ts'
 import { LogCorrupt } from '../bus/log.ts'
 import { MemoryLog } from '../bus/memory-log.ts'
 import { realFiles, realWorld } from '../bus/real-world.ts'
-import { nodeSockets } from '../bus/sockets-node.ts'
+import { nodeSockets, secureContext } from '../bus/sockets-node.ts'
 import type { World } from '../bus/world.ts'
 import { type Collector, collectingTracer } from '../observability/collector.ts'
 import { registeredTracer, traceWith } from '../observability/tracing.ts'
@@ -17,6 +17,7 @@ import { type Config, configDefaults } from './config.ts'
 import { createFrontend, type FrontendConfig } from './frontend/frontend.ts'
 import { QueryProcessor } from './query-processor/query-processor.ts'
 import { SpillDirectory } from './query-processor/spill.ts'
+import { damageOf } from './storage/lmdb-file.ts'
 import { LmdbVersionStore } from './storage/version-store-lmdb.ts'
 import { MemoryVersionStore } from './storage/version-store-memory.ts'
 
@@ -99,6 +100,10 @@ function traced(world: World, share: number, collector: Collector | undefined): 
 
 async function openStores(world: World, directory: DataDirectory | undefined): Promise<CircleParts> {
   if (directory === undefined) return { world, log: new MemoryLog(), versionStore: new MemoryVersionStore(world.clock) }
+  const file = `${directory.path}/storage/data.mdb`
+  const damage = damageOf(realFiles, file)
+  if (damage !== undefined)
+    throw new StartError(`${file} is damaged and nothing was changed: ${damage}; restore the directory from a backup`)
   const log = await EmbeddedLog.open(realFiles, { directory: `${directory.path}/journal`, exclusive: true })
   try {
     return { world, log, versionStore: new LmdbVersionStore(world.clock, `${directory.path}/storage`) }
@@ -117,7 +122,13 @@ function readTls(config: Config): FrontendConfig['tls'] {
       throw new StartError(`${path} cannot be read: ${message(error)}`)
     }
   }
-  return { certificate: read(config.tlsCert), key: read(config.tlsKey) }
+  const tls = { certificate: read(config.tlsCert), key: read(config.tlsKey) }
+  try {
+    secureContext({ ...tls, applicationProtocols: [] })
+  } catch (error) {
+    throw new StartError(`${config.tlsCert} and ${config.tlsKey} are no certificate and its key in PEM: ${message(error)}`)
+  }
+  return tls
 }
 
 /** What a person can mend becomes one line; anything else is a bug and keeps its stack. */
@@ -128,12 +139,15 @@ function explained(error: unknown, { host, port, data }: Config): unknown {
       `the journal in ${data} is corrupt and nothing was changed: ${error.message}; restore the directory from a backup`,
     )
   }
-  switch ((error as { code?: unknown }).code) {
+  const { code, syscall } = error as { code?: unknown; syscall?: unknown }
+  switch (code) {
     case 'EADDRINUSE':
       return new StartError(`port ${port} of ${host} is in use: stop what listens there, or choose another with --port`)
     case 'EACCES':
       return new StartError(
-        `no permission to listen on port ${port} of ${host} or to use ${data}: choose another --port or --data`,
+        syscall === 'listen' || syscall === 'bind'
+          ? `no permission to listen on port ${port} of ${host}: choose another with --port`
+          : `no permission to read and write ${data}: change its owner or name another one with --data`,
       )
     case 'EADDRNOTAVAIL':
       return new StartError(`${host} is not an address of this machine: use 127.0.0.1 or ::1`)

@@ -125,7 +125,9 @@ export function readCommand(words: readonly string[], environment: Readonly<Reco
     const [action, ...more] = rest
     if (action !== 'dump' && action !== 'verify') {
       throw new ConfigError(
-        `taudb journal ${action ?? ''}: say "journal dump" or "journal verify"${nearest(action ?? '', journalActions)}`,
+        action === undefined
+          ? 'journal: say "journal dump" or "journal verify"'
+          : `unknown "journal ${action}"${nearest(action, journalActions)}; say "journal dump" or "journal verify"`,
       )
     }
     if (more.length > 0) throw new ConfigError(`unexpected "${more[0]}" behind "journal ${action}"; see taudb --help`)
@@ -163,20 +165,31 @@ function split(words: readonly string[]): { names: string[]; given: Map<Option, 
   return { names, given }
 }
 
+/** The environment first, then the command line over it: `--data` also wins over TAUDB_EPHEMERAL. */
 function configure(given: ReadonlyMap<Option, string>, environment: Readonly<Record<string, string | undefined>>): Config {
-  let config = configDefaults
+  const variables = new Map<Option, string>()
   for (const option of options) {
-    const variable = variableOf(option.name)
-    const fromCommandLine = given.get(option)
-    if (fromCommandLine !== undefined) config = option.apply(config, fromCommandLine, `--${option.name}`)
-    else if (environment[variable] !== undefined) config = option.apply(config, environment[variable], variable)
+    const value = environment[variableOf(option.name)]
+    if (value !== undefined && !given.has(option)) variables.set(option, value)
   }
+  const config = applied(applied(configDefaults, variables, variableOf), given, flagOf)
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
     throw new ConfigError('--tls-cert and --tls-key go together')
   }
   return config
 }
 
+function applied(before: Config, said: ReadonlyMap<Option, string>, called: (name: string) => string): Config {
+  let config = before
+  for (const [option, value] of said) config = option.apply(config, value, called(option.name))
+  const saysData = [...said.keys()].some(({ name }) => name === 'data')
+  const saysEphemeral = [...said].some(([{ name }, value]) => name === 'ephemeral' && truth(value, called(name)))
+  if (saysData && saysEphemeral)
+    throw new ConfigError(`${called('ephemeral')} and ${called('data')} exclude each other: in memory, or in a directory`)
+  return config
+}
+
+const flagOf = (name: string): string => `--${name}`
 const variableOf = (name: string): string => `TAUDB_${name.toUpperCase().replaceAll('-', '_')}`
 
 function wholeNumber(value: string, from: string, min: number, max: number): number {
@@ -211,7 +224,7 @@ function truth(value: string, from: string): boolean {
 }
 
 function loopback(value: string, from: string): string {
-  if (value === 'localhost' || value === '::1' || /^127(\.\d{1,3}){3}$/.test(value)) return value
+  if (value === 'localhost' || value === '::1' || /^127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/.test(value)) return value
   throw new ConfigError(
     `${from}: "${value}" is not a loopback address, and others are refused until taudb can authenticate clients; use 127.0.0.1, ::1 or localhost`,
   )

@@ -1,5 +1,5 @@
 /** `taudb journal dump | verify`: reads the log of a data directory without touching it, also while a server has it open. */
-import { checkDataDirectory } from '../bus/data-directory.ts'
+import { checkDataDirectory, refusal } from '../bus/data-directory.ts'
 import { readLogFiles } from '../bus/embedded-log.ts'
 import { LogCorrupt } from '../bus/log.ts'
 import { realFiles } from '../bus/real-world.ts'
@@ -56,20 +56,25 @@ export function verifyJournal(data: string, print: Print): number {
   })
   for (const line of wrong) print(line)
   if (status !== 0 || wrong.length > 0) return 1
+  if (records === 0) {
+    print('the journal has no records: this database never served, or the files of its journal are gone')
+    return 1
+  }
   print(`${records} records with ${transactions} transactions and ${writes} writes: everything holds`)
   return 0
 }
 
 function walk(data: string, print: Print, visit: (record: JournalRecord, sequence: number) => void): number {
   const chain = new Chain(partition(0))
+  const directory = `${checkDataDirectory(data)}/journal`
   try {
-    for (const entry of readLogFiles(realFiles, `${checkDataDirectory(data)}/journal`)) {
+    for (const entry of readLogFiles(realFiles, directory)) {
       const record = chain.accept(entry)?.decode()
       if (record !== undefined) visit(record, entry.sequence)
     }
     return 0
   } catch (error) {
-    if (!(error instanceof LogCorrupt)) throw error
+    if (!(error instanceof LogCorrupt)) throw refusal(directory, error)
     print(error.message)
     return 1
   }

@@ -17,6 +17,10 @@ export async function main(): Promise<void> {
         process.stdout.write(`taudb ${version()}\n`)
         return
       case 'journal':
+        // Whoever reads our output may have seen enough: `taudb journal dump | head`.
+        process.stdout.on('error', (error: { code?: unknown }) => {
+          if (error.code !== 'EPIPE') throw error
+        })
         process.exitCode = command.action === 'dump' ? dumpJournal(command.data, print) : verifyJournal(command.data, print)
         return
       case 'start':

@@ -114,16 +114,35 @@ function told<T>(directory: string, step: () => T): T {
   try {
     return step()
   } catch (error) {
-    const { code, message } = error as { code?: string; message: string }
-    if (code === 'EACCES' || code === 'EPERM')
-      throw new DirectoryRefused(`no permission to read and write ${directory}: change its owner or name another one with --data`)
-    if (code === 'ENOTDIR' || code === 'EEXIST')
-      throw new DirectoryRefused(`${directory} is not a directory: name another one with --data`)
-    if (code === 'ENOSPC') throw new DirectoryRefused(`no space left on the device of ${directory}`)
-    if (code === 'EROFS') throw new DirectoryRefused(`${directory} is on a read-only file system: name another one with --data`)
-    throw new DirectoryRefused(`${directory} cannot be used: ${message}`)
+    throw refusal(directory, error)
   }
 }
+
+/** What the file system would not do, in one line; an error of ours as it is. */
+export function refusal(directory: string, error: unknown): unknown {
+  const { code, message } = error as { code?: string; message: string }
+  switch (code) {
+    case undefined:
+      return error
+    case 'EACCES':
+    case 'EPERM':
+      return notPermitted(directory)
+    case 'ENOENT':
+      return new DirectoryRefused(`${directory} is missing`)
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return new DirectoryRefused(`${directory} is not a directory: name another one with --data`)
+    case 'ENOSPC':
+      return new DirectoryRefused(`no space left on the device of ${directory}`)
+    case 'EROFS':
+      return new DirectoryRefused(`${directory} is on a read-only file system: name another one with --data`)
+    default:
+      return new DirectoryRefused(`${directory} cannot be used: ${message}`)
+  }
+}
+
+const notPermitted = (directory: string): DirectoryRefused =>
+  new DirectoryRefused(`no permission to read and write ${directory}: change its owner or name another one with --data`)
 
 interface Lock {
   release(): Promise<void>
@@ -181,8 +200,10 @@ function listen(path: string, directory: string, inUse: () => DirectoryRefused):
   return new Promise((settle, reject) => {
     const server = createServer((socket) => socket.destroy())
     server.on('error', (error) => {
-      const taken = (error as { code?: string }).code === 'EADDRINUSE'
-      reject(taken ? inUse() : new DirectoryRefused(`${directory} cannot be locked: ${error.message}`))
+      const { code } = error as { code?: string }
+      if (code === 'EADDRINUSE') reject(inUse())
+      else if (code === 'EACCES') reject(notPermitted(directory))
+      else reject(new DirectoryRefused(`${directory} cannot be locked: ${error.message}`))
     })
     server.listen(path, () => {
       server.unref()

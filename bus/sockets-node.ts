@@ -209,8 +209,8 @@ class NodeSocket implements ServerSocket {
 
 const contexts = new WeakMap<TlsCredentials, SecureContext>()
 
-/** Made once per listener: parsing a key takes milliseconds. Throws Node's error for PEM texts that are none. */
-function secureContext(credentials: TlsCredentials): SecureContext {
+/** Made once per listener: parsing a key takes milliseconds. Throws Node's error for PEM texts that are none or do not fit each other. */
+export function secureContext(credentials: TlsCredentials): SecureContext {
   const known = contexts.get(credentials)
   if (known !== undefined) return known
   const made = createSecureContext({ cert: credentials.certificate, key: credentials.key, minVersion: 'TLSv1.2' })

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { chmodSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -105,6 +106,19 @@ describe('a data directory', () => {
     expect(output).toMatch(/corrupt|damage/i)
     expect([exit, output.trim().split('\n').length]).toEqual([1, 1])
   })
+
+  test.each<[string, (file: string) => void]>([
+    ['something else', (file) => writeFileSync(file, randomBytes(100_000))],
+    ['cut short', (file) => truncateSync(file, 9_000)],
+  ])('a storage file that is %s: one clear line and exit 1, not a crash of LMDB', async (_, damage) => {
+    using directory = temporaryDirectory('storage')
+    const first = await startServer(['--port', '0', '--data', directory.path])
+    await ask(first.connectionString, 'create table t (a int primary key)')
+    await first.stop()
+    damage(join(directory.path, 'storage/data.mdb'))
+    const { exit, output } = await refusal(['--port', '0', '--data', directory.path])
+    expect([exit, output]).toEqual([1, expect.stringMatching(/^taudb: .*data\.mdb is damaged.*\n$/)])
+  })
 })
 
 describe('the command line', () => {
@@ -116,6 +130,11 @@ describe('the command line', () => {
     other.close()
     expect(output).toMatch(new RegExp(`port ${port} .*in use`))
     expect([exit, output.trim().split('\n').length]).toEqual([1, 1])
+  })
+
+  test('a certificate that is none: one line and exit 1', async () => {
+    const { exit, output } = await refusal(['--ephemeral', '--port', '0', '--tls-cert', 'LICENSE', '--tls-key', 'LICENSE'])
+    expect([exit, output]).toEqual([1, expect.stringMatching(/^taudb: LICENSE and LICENSE are no certificate.*\n$/)])
   })
 
   test('a mistyped option: the nearest valid one, exit 1', async () => {

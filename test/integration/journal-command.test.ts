@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { expect, test } from 'vitest'
@@ -49,6 +49,23 @@ test('dump shows every commit, verify checks them, also while the server runs; d
   bytes[200] = (bytes[200] as number) ^ 1
   writeFileSync(segment, bytes)
   expect(journal('verify', data)).toMatchObject({ status: 1, output: expect.stringMatching(/damaged behind entry \d+/) })
+})
+
+test('a reader that has seen enough ends the dump without a complaint', async () => {
+  using directory = temporaryDirectory('head')
+  const server = await startServer(['--port', '0', '--data', directory.path])
+  await server.stop()
+  const shell = `'${process.execPath}' '${cli}' journal dump --data '${directory.path}' | true`
+  expect(spawnSync('sh', ['-c', shell], { encoding: 'utf8' }).stderr).toBe('')
+})
+
+test('a journal without records is not called whole', async () => {
+  using directory = temporaryDirectory('empty')
+  const server = await startServer(['--port', '0', '--data', directory.path])
+  await server.stop()
+  const folder = join(directory.path, 'journal')
+  for (const name of readdirSync(folder)) rmSync(join(folder, name))
+  expect(journal('verify', directory.path)).toMatchObject({ status: 1, output: expect.stringContaining('has no records') })
 })
 
 test('a directory that is none: one line, exit 1', () => {

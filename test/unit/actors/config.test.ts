@@ -22,6 +22,11 @@ describe('what is said is what runs', () => {
   test('--ephemeral wins over a data directory of the environment', () => {
     expect(config(['--ephemeral'], { TAUDB_DATA: '/e' })).toMatchObject({ data: undefined })
   })
+  test('--data wins over TAUDB_EPHEMERAL: what was to be kept is kept', () => {
+    expect(config(['--data', '/d'], { TAUDB_EPHEMERAL: '1' })).toMatchObject({ data: '/d' })
+    expect(config(['--ephemeral=no'], { TAUDB_EPHEMERAL: '1' })).toMatchObject({ data: configDefaults.data })
+    expect(config(['--ephemeral=no', '--data', '/d'])).toMatchObject({ data: '/d' })
+  })
   test('journal, help, version', () => {
     expect(readCommand(['journal', 'verify', '--data', '/d'], {})).toEqual({ kind: 'journal', action: 'verify', data: '/d' })
     expect(readCommand(['--help'], {})).toEqual({ kind: 'help' })
@@ -39,9 +44,12 @@ describe('what is wrong is told in one line with the way out', () => {
     [['--port', '70000'], '--port: "70000" is not a whole number from 0 to 65535'],
     [['--port', '1', '--port', '2'], '--port is given twice'],
     [['--host', '0.0.0.0'], 'is not a loopback address'],
+    [['--host', '127.0.0.999'], 'is not a loopback address'],
+    [['--ephemeral', '--data', '/d'], '--ephemeral and --data exclude each other'],
     [['--transaction-bytes-max', '12'], 'is not a size from 64KB to 64GB'],
     [['--tls-cert', 'c.pem'], '--tls-cert and --tls-key go together'],
-    [['journal', 'dmup'], 'did you mean dump?'],
+    [['journal'], 'journal: say "journal dump" or "journal verify"'],
+    [['journal', 'dmup'], 'unknown "journal dmup"; did you mean dump?'],
     [['journal', 'dump', '--ephemeral'], 'an ephemeral database has no journal on disk'],
     [['--wholly-unlike-anything'], 'unknown option --wholly-unlike-anything; there are --port'],
   ])('%j', (words, message) => {
