@@ -1,5 +1,6 @@
 import { SqlError } from '../../protocol/errors.ts'
 import type { Value } from '../../protocol/values/value.ts'
+import { runManyRows } from './many-rows.ts'
 import { PreparedStatement } from './prepared.ts'
 import { runAlone } from './retry.ts'
 import { runToEnd } from './run-portal.ts'
@@ -15,8 +16,8 @@ export function* simpleQuery(session: Session, sql: string): Task<void> {
     session.interrupts.start(settings.timeouts.statement)
     const canShare = settings.isOn('taudb.plan_cache') && block.state !== 'failed'
     const template = canShare ? session.templates.of(sql) : undefined
-    const done = template !== undefined && (yield* templated(session, template))
-    if (done !== true) yield* untemplated(session, sql)
+    const done = template === undefined ? canShare && (yield* runManyRows(session, sql)) : yield* templated(session, template)
+    if (!done) yield* untemplated(session, sql)
   } catch (error) {
     session.failed(error)
   }
@@ -35,7 +36,7 @@ function* templated(session: Session, template: TemplatedStatement): Task<boolea
   }
   session.tellAbout(template.prepared.parsed)
   try {
-    yield* runAlone(session, template.prepared, values)
+    yield* runAlone(session, template.prepared, values, () => templateValues(session, template))
   } catch (error) {
     throw error instanceof SqlError && error.fields.position !== undefined
       ? new SqlError(error.code, error.message, { ...error.fields, position: template.positionIn(error.fields.position) })
@@ -71,10 +72,16 @@ function* untemplated(session: Session, sql: string): Task<void> {
     return new PreparedStatement(one, [], key)
   })
   if (statements.length === 1) {
-    yield* runAlone(session, statements[0] as PreparedStatement, [])
+    const only = statements[0] as PreparedStatement
+    yield* runAlone(session, only, [], () => planAgain(session, only))
     return
   }
   for (const [i, statement] of statements.entries()) yield* oneOfSeveral(session, statement, i === statements.length - 1)
+}
+
+function* planAgain(session: Session, statement: PreparedStatement): Task<readonly Value[]> {
+  yield* session.plan(statement)
+  return []
 }
 
 /** Statements of one message are one transaction; the last one's answer waits for its commit. */

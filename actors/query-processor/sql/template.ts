@@ -1,7 +1,7 @@
 import { Lexer, TokenKind } from './lex.ts'
 
 /** What a literal was, which decides the type its parameter has: an integer's size, an exact number, or text of a type to be inferred. */
-type LiteralClass = 'int4' | 'int8' | 'numeric' | 'text'
+export type LiteralClass = 'int4' | 'int8' | 'numeric' | 'text'
 
 interface TemplateLiteral {
   readonly class: LiteralClass
@@ -90,7 +90,7 @@ const typesWithModifier = new Set([
 ])
 
 /** Texts that are looked up in the catalog, and literals whose meaning is the moment: their plans are not shared. */
-const refusingText =
+export const refusingText =
   /\breg(class|type|proc|procedure|oper|operator|role|namespace|config|collation)\b|\b(nextval|currval|setval|pg_\w+|has_\w+|to_reg\w+|information_schema|current_setting|set_config|extract|xml\w*|json_\w+)\b|\b(now|today|tomorrow|yesterday|allballs)\b(?!\s*\()/i
 
 const lexer = new Lexer()
@@ -194,13 +194,14 @@ function rest(sql: string, from: number): boolean {
   return after.next() !== TokenKind.end
 }
 
-function numberClass(source: string, kind: number): LiteralClass | undefined {
+/** Undefined: digits of another base, or grouped ones. A sign is part of the number. */
+export function numberClass(source: string, kind: number): LiteralClass | undefined {
   if (kind === TokenKind.decimal) return 'numeric'
-  if (!/^\d+$/.test(source)) return undefined
+  if (!/^-?\d+$/.test(source)) return undefined
   if (source.length < 10) return 'int4'
   const value = BigInt(source)
-  if (value <= 2_147_483_647n) return 'int4'
-  return value <= 9_223_372_036_854_775_807n ? 'int8' : 'numeric'
+  if (value === BigInt.asIntN(32, value)) return 'int4'
+  return value === BigInt.asIntN(64, value) ? 'int8' : 'numeric'
 }
 
 /** -2147483648 is one literal to PostgreSQL and has another class than its digits. */
@@ -214,7 +215,7 @@ function isValuePlace(previous: string, kind: number): boolean {
 }
 
 /** Between the quotes, doubled ones single; parts of a continued string joined. */
-function stringValue(sql: string, start: number, end: number): string {
+export function stringValue(sql: string, start: number, end: number): string {
   const inner = sql.slice(start + 1, end - 1)
   if (!inner.includes("'")) return inner
   return inner.replace(/''|'[\s\S]*?'/g, (quote) => (quote === "''" ? "'" : ''))

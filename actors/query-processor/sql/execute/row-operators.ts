@@ -4,6 +4,7 @@ import { SqlRow, type Value } from '../../../../protocol/values/value.ts'
 import type { LockRows } from '../plan/node.ts'
 import type { Compiled } from './compile-expression.ts'
 import { type Evaluate, emptyRow, type Frame, type Opener, pause, type Row, Turns } from './frame.ts'
+import { GivenRows } from './given-rows.ts'
 import { type Stream, Suspension } from './run.ts'
 import { evaluateWaiting } from './site.ts'
 
@@ -101,12 +102,23 @@ function* projectedWaiting(exprs: readonly Compiled[], row: Row, frame: Frame): 
   return made
 }
 
+/** Rows as they are written, or as often as they are given. */
 export function valuesRows(rows: readonly (readonly Compiled[])[]): Opener {
+  const plain = rows.map((row) => (row.some((expr) => expr.waits) ? undefined : row.map((expr) => expr.evaluate)))
   return function* (frame): Stream {
+    const { parameters } = frame
+    const given = parameters instanceof GivenRows ? parameters : undefined
+    const count = given === undefined ? rows.length : given.rows
     const turns = new Turns(frame.run)
     let batch: Row[] = []
-    for (const row of rows) {
-      batch.push(yield* projectedWaiting(row, emptyRow, frame))
+    for (let i = 0; i < count; i++) {
+      const at = given === undefined ? i : given.place(i)
+      const evaluates = plain[at]
+      batch.push(
+        evaluates === undefined
+          ? yield* projectedWaiting(rows[at] as readonly Compiled[], emptyRow, frame)
+          : projected(evaluates, emptyRow, frame),
+      )
       if (batch.length === 256) {
         yield batch
         batch = []
