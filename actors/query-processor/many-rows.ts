@@ -31,7 +31,7 @@ export function* runManyRows(session: Session, sql: string): Task<boolean> {
     return false
   }
   try {
-    yield* runAlone(session, prepared, rows)
+    yield* runAlone(session, prepared, rows, () => boundRows(session, template, prepared))
   } catch (error) {
     throw error instanceof SqlError ? inFrontOfRows(error, template) : error
   }

@@ -16,18 +16,30 @@ export interface HeldAnswer {
   readonly portal: Portal
 }
 
-/** A statement that is a message of its own: outside BEGIN it commits by itself. */
-export function* runAlone(session: Session, statement: PreparedStatement, parameters: readonly Value[]): Task<void> {
+/**
+ * A statement that is a message of its own: outside BEGIN it commits by itself. `again` plans it and reads its literals anew before another
+ * attempt, for the schema may be another one by then; undefined: it has another meaning now, and the client hears of the conflict.
+ */
+export function* runAlone(
+  session: Session,
+  statement: PreparedStatement,
+  parameters: readonly Value[],
+  again: () => Task<readonly Value[] | undefined>,
+): Task<void> {
   const { block } = session
   const isFirst = block.state === 'idle' || (block.state === 'implicit' && session.executions === 0)
   const canRepeat = isFirst && isRepeatable(statement)
+  let values = parameters
   for (let attempt = 1; ; attempt++) {
-    const result = yield* runToEnd(session, statement, parameters, false)
+    const result = yield* runToEnd(session, statement, values, false)
     try {
       if (!session.endsAtOnce()) yield* block.finishImplicit()
     } catch (error) {
       if (!canRepeat || result.left || error !== block.refusal || attempt >= attemptsMax) throw error
       yield* backOff(session, attempt)
+      const anew = yield* again()
+      if (anew === undefined) throw error
+      values = anew
       continue
     }
     if (session.awaited.length > 0) yield* session.awaitJobs()
@@ -36,7 +48,10 @@ export function* runAlone(session: Session, statement: PreparedStatement, parame
   }
 }
 
-/** The implicit transaction of the messages since the last Sync commits; it is run again if it was a single statement. */
+/**
+ * The implicit transaction of the messages since the last Sync commits; it is run again if it was a single statement. Its parameters keep the
+ * types that the client was told, under any schema; other columns than it was told end it (0A000).
+ */
 export function* finishExtended(session: Session): Task<void> {
   for (let attempt = 1; ; attempt++) {
     const { held } = session

@@ -39,6 +39,63 @@ test('a single statement of the extended protocol is run again, a pipeline is no
   expect(await client.query('select id, n from t order by id')).toBe('id|n\n1|21\n2|0\nSELECT 2\nI')
 })
 
+test('a statement that is run again after another session changed a column reads its literals anew', async () => {
+  const processor = new Processor()
+  const client = await processor.open()
+  const other = await processor.open()
+  const changedMeanwhile = (change: string): void => {
+    processor.circle.beforeCommit = () => other.session.query(change)
+  }
+  await client.query('create table t (id int primary key, v date, n int); insert into t values (1, null, 0)')
+  changedMeanwhile('alter table t alter column v type text')
+  expect(await client.query("update t set v = '2024-02-29' where id = 1")).toBe('UPDATE 1\nI')
+  expect(await client.query('select v from t')).toBe('v\n2024-02-29\nSELECT 1\nI')
+  changedMeanwhile('alter table t alter column v type date using v::date')
+  expect(await client.query("update t set v = '2024-03-01' where v = '2024-02-29' returning id, v")).toBe(
+    'id|v\n1|2024-03-01\nUPDATE 1\nI',
+  )
+  changedMeanwhile('alter table t alter column v type text')
+  expect(await client.query("update t set v = '2024-02-29' where id = 1")).toBe('UPDATE 1\nI')
+  // The answer of a simple query may have other columns than its first attempt would have had.
+  changedMeanwhile('alter table t alter column n type text')
+  expect(await client.query("update t set v = 'x' where id = 1 returning *")).toBe('id|v|n\n1|x|0\nUPDATE 1\nI')
+  changedMeanwhile('alter table t alter column n type int using n::int')
+  expect(await client.query("update t set v = v || repeat('y', 2) /* as it stands */ returning n, v")).toBe(
+    'n|v\n0|xyy\nUPDATE 1\nI',
+  )
+  const many = Array.from({ length: 100 }, (_, i) => `(${i + 2}, '2024-02-29', ${i})`).join(', ')
+  changedMeanwhile('alter table t alter column v type date using null')
+  expect(await client.query(`insert into t values ${many}`)).toBe('INSERT 0 100\nI')
+  changedMeanwhile('alter table t alter column v type text')
+  expect(await client.query(`insert into t values ${many.replaceAll(/\((\d+)/g, '(1000$1')}`)).toBe('INSERT 0 100\nI')
+  expect(await client.query('select v, count(*) from t where id > 1 group by v')).toBe('v|count\n2024-02-29|200\nSELECT 1\nI')
+  // What the text means now is for its author to hear: nothing was written.
+  changedMeanwhile('alter table t alter column v type int using 7')
+  expect(await client.query("update t set v = 'seven' where id = 1")).toBe(
+    '40001 schema has been updated by another transaction (OC001)\nI',
+  )
+  expect(await client.query("update t set v = 'seven' where id = 1")).toBe(
+    '22P02 invalid input syntax for type integer: "seven" at 18\nI',
+  )
+})
+
+test('parameters of the extended protocol keep the types that their client was told', async () => {
+  const processor = new Processor()
+  const { session, output } = await processor.open()
+  const other = await processor.open()
+  await other.query('create table t (id int primary key, v date)')
+  await other.query("insert into t values (1, '2024-01-01')")
+  await session.parse('u', 'update t set v = $1 where id = 1', [])
+  await session.sync()
+  expect(output.take()).toBe('parsed\nI')
+  processor.circle.beforeCommit = () => other.session.query('alter table t alter column v type text')
+  await session.bind('', 'u', [], [Buffer.from('2024-02-29')], [])
+  await session.execute('', 0)
+  await session.sync()
+  expect(output.take()).toBe('bound\nUPDATE 1\nI')
+  expect(await other.query('select v from t')).toContain('v\n2024-02-29\n')
+})
+
 test('who writes rows of a table that was changed meanwhile is told so; who only reads is not', async () => {
   const processor = new Processor()
   const writer = await processor.open()

@@ -27,7 +27,7 @@ export class MemoryCircle implements Circle {
   readonly store = new MemoryVersionStore(realWorld({ bus: new EmbeddedBus(), onFailure: () => {} }).clock)
   readonly requests: CommitRequest[] = []
   /** Runs before the next commit is decided: another transaction that gets in first. */
-  beforeCommit: (() => void) | undefined
+  beforeCommit: (() => MaybePromise<unknown>) | undefined
   private last: Tau = tau(1_000_000)
   private sequence = 0
   private counter = 0
@@ -63,12 +63,24 @@ export class MemoryCircle implements Circle {
   commit(request: CommitRequest): MaybePromise<CommitAnswer> {
     const before = this.beforeCommit
     this.beforeCommit = undefined
-    before?.()
+    const got = before?.()
+    return got instanceof Promise ? got.then(() => this.decide(request)) : this.decide(request)
+  }
+
+  private decide(request: CommitRequest): MaybePromise<CommitAnswer> {
     this.requests.push(request)
     const wanted = [...request.writes, ...request.checks.flatMap((check) => ('key' in check ? [check] : []))]
     for (const { key, mode } of wanted) {
       const barring = this.window.get(key)?.find((entry) => entry.tau > request.tauStart && bars[mode].includes(entry.mode))
       if (barring !== undefined) return { clock: 0, verdict: { kind: 'conflict', key, mode, atLeast: barring.tau } }
+    }
+    for (const check of request.checks) {
+      if ('key' in check) continue
+      for (const [key, entries] of this.window) {
+        if (key < check.range.start || key >= check.range.end) continue
+        const barring = entries.find((entry) => entry.tau > request.tauStart && bars.R.includes(entry.mode))
+        if (barring !== undefined) return { clock: 0, verdict: { kind: 'conflict', key, mode: 'R', atLeast: barring.tau } }
+      }
     }
     const tauCommit = tau(this.last + 10)
     this.last = tauCommit
