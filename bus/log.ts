@@ -17,6 +17,12 @@ export interface LogEntry {
   readonly bytes: Buffer
 }
 
+/** Following a log, until it is closed. */
+export interface Following extends Registration {
+  /** What was in the log when following began has been delivered. Undefined where that happened on the caller's stack. */
+  readonly caughtUp?: Promise<void>
+}
+
 /**
  * The port the protocol needs of one partition's journal (commit-protocol.md): an append-only log of messages with an expected sequence.
  * Embedded log, JetStream and the simulator implement it; `test/bus-contract` runs on all. Bytes are opaque here: encoding, chain and
@@ -27,8 +33,11 @@ export interface Log {
   append(bytes: Uint8Array, expected: Sequence): Promise<AppendOutcome>
   /** Entries from `from` on (inclusive), oldest first; ends at the last one acknowledged now. Throws LogCorrupt for damage (rule 18). */
   read(from: Sequence): AsyncIterable<LogEntry> | Iterable<LogEntry>
-  /** Calls `onEntry` for every entry from `from` on, in order, each exactly once, as they become durable; before append's promise resolves for own appends. */
-  follow(from: Sequence, onEntry: (entry: LogEntry) => void): Registration
+  /**
+   * Calls `onEntry` for every entry from `from` on, in order, each exactly once, as they become durable; before append's promise resolves
+   * for own appends. `onFailure`: the entries cannot be had any more (LogCorrupt), and none will follow; thrown where that is known at once.
+   */
+  follow(from: Sequence, onEntry: (entry: LogEntry) => void, onFailure?: (error: unknown) => void): Following
   last(): Sequence
   /** The first sequence still held. */
   first(): Sequence

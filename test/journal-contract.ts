@@ -68,6 +68,16 @@ export function logContract(name: string, open: () => Promise<LogUnderTest>): vo
       expect(seen).toEqual(['got 2', 'got 3', 'got 4', 'answered 4', 'answered again'])
     })
 
+    test('following says when it has caught up with what was there', async () => {
+      const log = await start()
+      await fill(log, 20)
+      const seen: number[] = []
+      const following = log.follow(sequence(5), ({ sequence: at }) => seen.push(at))
+      await following.caughtUp
+      expect(seen).toEqual(Array.from({ length: 16 }, (_, i) => i + 5))
+      following.close()
+    })
+
     test('large and tiny entries', async () => {
       const log = await start()
       const entries = [Buffer.alloc(1_000_000, 7), Buffer.from([0]), Buffer.alloc(3), Buffer.alloc(70_000, 0)]

@@ -63,7 +63,7 @@ const doors: readonly [RegExp, RegExp][] = [
   [/^@opentelemetry\/api$/, /^observability\//],
   [/^@opentelemetry\//, /^observability\/sdk\.ts$/],
   [/^re2js$/, /^actors\/query-processor\/sql\/functions\//],
-  [/^xstate$/, /^actors\/(actor\.ts|[^/]+\/[^/]+\.ts)$/],
+  [/^xstate$/, /^(actors\/(actor\.ts|[^/]+\/[^/]+\.ts)|bus\/nats-connection\.ts)$/],
   // The parser's own .wasm file belongs to the program, like the sources: it is read when the module is loaded.
   [/^node:fs$/, /^(bus\/|actors\/(cli|main|cluster)\.ts$|actors\/query-processor\/sql\/parse\.ts$)/],
   [/^node:(fs|net|tls|timers|child_process|worker_threads|os|perf_hooks)(\/|$)/, /^(bus\/|actors\/(cli|main)\.ts$)/],

@@ -81,7 +81,12 @@ export class Journal {
     assert(this.following === undefined, 'a journal is opened once')
     this.reached = applied
     this.deliver = deliver
-    this.following = this.log.follow(this.log.first(), (entry) => this.take(entry))
+    const failed = (error: unknown): void => {
+      this.failure ??= { error }
+    }
+    const following = this.log.follow(this.log.first(), (entry) => this.take(entry), failed)
+    this.following = following
+    if (following.caughtUp !== undefined) await following.caughtUp
     this.rethrow()
     await this.delivering
   }

@@ -149,7 +149,7 @@ function configOf(
   options: NatsOptions,
 ): string {
   const { sync = 'always', jetstream = true, config = '' } = options
-  const limits = /max_file_store/.test(config) ? '' : 'max_file_store: 2GB, max_memory_store: 64MB'
+  const limits = /max_file_store/.test(config) ? '' : 'max_file_store: 200GB, max_memory_store: 64MB'
   return [
     `server_name: ${name}`,
     `listen: "127.0.0.1:${port}"`,

@@ -10,7 +10,7 @@ export interface Frame {
 
 export type Fate = 'pass' | 'drop' | 'twice' | 'cut' | 'pass and cut'
 
-export interface Proxy {
+export interface FaultProxy {
   readonly url: string
   /** What becomes of each message from client to server and from server to client; 'pass' by default. */
   toServer: (frame: Frame) => Fate
@@ -24,7 +24,7 @@ export interface Proxy {
   close(): Promise<void>
 }
 
-export async function startProxy(targetPort: number): Promise<Proxy> {
+export async function startProxy(targetPort: number): Promise<FaultProxy> {
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
     const upstream = connect(targetPort, '127.0.0.1')
@@ -62,7 +62,7 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }
-  const proxy: Proxy = {
+  const proxy: FaultProxy = {
     url: `nats://127.0.0.1:${port}`,
     toServer: () => 'pass',
     toClient: () => 'pass',
