@@ -13,6 +13,7 @@ import { MemoryVersionStore } from '../../actors/storage/version-store-memory.ts
 import { type Key, storageIdOf } from '../../protocol/key.ts'
 import type { Mode } from '../../protocol/messages.ts'
 import { both, crashes, isUnderLoad, lateMessages, type PlantedBug, protocolBugs, replace } from './planted-bugs.ts'
+import { journalBugs } from './planted-bugs-journal.ts'
 
 type Clock = { after(ms: number, action: () => void): void }
 
@@ -294,4 +295,4 @@ const dataBugs: readonly PlantedBug[] = [
   },
 ]
 
-export const plantedBugs: readonly PlantedBug[] = [...protocolBugs, ...dataBugs]
+export const plantedBugs: readonly PlantedBug[] = [...protocolBugs, ...dataBugs, ...journalBugs]

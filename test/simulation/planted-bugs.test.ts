@@ -37,7 +37,7 @@ describe('planted bugs', () => {
   })
 
   test('without them, the same runs are good', { timeout: 60_000 }, async () => {
-    for (const bug of plantedBugs.filter(({ workload }) => workload !== 'bulk').slice(0, 20)) {
+    for (const bug of plantedBugs.filter(({ workload }) => workload !== 'bulk')) {
       const { violations, error } = await simulate(optionsFor(bug, bug.from ?? 1))
       expect([bug.name, violations, error]).toEqual([bug.name, [], undefined])
     }

@@ -11,7 +11,9 @@ export interface RunSettings extends DatabaseSettings {
 }
 
 const always = ['bank', 'list-append', 'long-fork', 'register', 'unique-insert']
-const sometimes = ['counter', 'on-call', 'orphans', 'savepoints', 'tickets', 'sequence', 'index-build', 'bulk']
+const sometimes = ['counter', 'on-call', 'orphans', 'savepoints', 'tickets', 'sequence', 'index-build', 'bulk', 'index-job']
+/** What costs more comes more rarely. */
+const chances: Readonly<Record<string, number>> = { bulk: 0.1, 'index-job': 0.15 }
 
 /** Drawn from the seed, so that small segments meet slow checkpoints and many clients meet few. */
 export function drawSettings(kernel: Kernel): RunSettings {
@@ -28,6 +30,6 @@ export function drawSettings(kernel: Kernel): RunSettings {
     checkpointDelayMs: random.pick([100, 700, 2_500]),
     clients: random.pick([3, 6, 12]),
     faultyMs: random.pick([2_000, 8_000]),
-    workloads: [...always, ...sometimes.filter((name) => random.chance(name === 'bulk' ? 0.1 : 0.35))],
+    workloads: [...always, ...sometimes.filter((name) => random.chance(chances[name] ?? 0.35))],
   }
 }

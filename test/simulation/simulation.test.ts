@@ -36,6 +36,7 @@ const kinds = [
   'process failed and restarted',
   'start refused by the disk',
   'checkpoint',
+  'index jobs completed',
 ]
 
 test(`${seeds} seeds: nothing acknowledged is lost, every snapshot is consistent, and all goes on after the faults`, {

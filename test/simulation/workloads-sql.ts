@@ -1,10 +1,10 @@
-/** Workloads for what SQL adds to keys and values: retries, row locks, savepoints, deletes, sequences, index builds, large transactions. */
+/** Workloads for what SQL adds to keys and values: retries, row locks, savepoints, deletes, sequences, large transactions. */
 import { ConnectionLost, type SimulatedClient } from './client.ts'
 import type { Kernel } from './kernel.ts'
 import { expectedCodes, inTransaction, must, type Outcome, pause, type Violation, type Workload } from './workloads.ts'
 
 /** One statement outside BEGIN: its rows where it was acknowledged. */
-async function alone(
+export async function alone(
   client: SimulatedClient,
   sql: string,
   alsoExpected?: RegExp,
@@ -269,69 +269,6 @@ export function sequence(): Workload {
       given.add(value)
     },
     check: async () => violations,
-  }
-}
-
-/** An index is built and dropped while rows change: whoever reads through it finds what the table holds, at every moment. */
-export function indexBuild(kernel: Kernel): Workload {
-  const colors = 3
-  const rowCount = 24
-  let committed = 0
-  let next = rowCount
-  let index = 0
-  let isBuilding = false
-  const violations: Violation[] = []
-  const look = async (ask: (sql: string) => Promise<{ rows: readonly (readonly (string | null)[])[] }>): Promise<void> => {
-    const { rows } = await ask('select id, color + 0 from parcel')
-    for (let color = 0; color < colors; color++) {
-      const expected = rows.filter(([, value]) => Number(value) === color).map(([id]) => Number(id))
-      const found = (await ask(`select id from parcel where color = ${color}`)).rows.map(([id]) => Number(id))
-      if (found.sort((a, b) => a - b).join() !== expected.sort((a, b) => a - b).join()) {
-        const detail = `color ${color}: the table has ${expected.join(' ')}, the index ${found.join(' ')}`
-        violations.push({ oracle: 'index-build', promise: 'R3', detail })
-      }
-    }
-  }
-  return {
-    name: 'index-build',
-    setup: [
-      'create table parcel (id int primary key, color int not null)',
-      `insert into parcel select g, g % ${colors} from generate_series(1, ${rowCount}) g`,
-    ],
-    get committed() {
-      return committed
-    },
-    violations,
-    async transaction(client, random) {
-      const draw = random.fraction()
-      if (draw < 0.12 && !isBuilding) {
-        isBuilding = true
-        const name = `parcel_color_${index++}`
-        const { outcome } = await alone(client, `create index ${name} on parcel (color)`, /^42/)
-        if (outcome === 'committed') committed++
-        if (outcome === 'committed' && random.chance(0.7)) await pause(kernel, random.integer(300))
-        await alone(client, `drop index if exists ${name}`, /^(42|55)/)
-        isBuilding = false
-        return
-      }
-      if (draw < 0.25) {
-        await inTransaction(client, look)
-        return
-      }
-      const id = 1 + random.integer(next)
-      const outcome = await inTransaction(client, async (ask) => {
-        if (draw < 0.7) await ask(`update parcel set color = ${random.integer(colors)} where id = ${id}`)
-        else if (draw < 0.85) await ask(`delete from parcel where id = ${id}`)
-        else await ask(`insert into parcel values (${++next}, ${random.integer(colors)})`)
-        if (random.chance(0.4)) await pause(kernel, random.integer(20))
-      })
-      if (outcome === 'committed') committed++
-    },
-    async check(client) {
-      await alone(client, 'create index parcel_color_last on parcel (color)', /^42/)
-      await look((sql) => must(client.query(sql)))
-      return violations
-    },
   }
 }
 
