@@ -2,6 +2,8 @@ import { randomBytes, randomInt } from 'node:crypto'
 import * as fs from 'node:fs'
 import { dirname } from 'node:path'
 import type { Bus } from './bus.ts'
+import { sendGathered } from './gathered-sends.ts'
+import { startThread } from './threads.ts'
 import type { Clock, FileHandle, Files, Random, Timer, World } from './world.ts'
 
 /** This process on Node. `onFailure` hears of actors that failed for good; a process should stop then. */
@@ -11,6 +13,7 @@ export function realWorld(options: { readonly bus: Bus; readonly onFailure: (act
     random: () => realRandom,
     files: realFiles,
     bus: options.bus,
+    startThread,
     maybe: () => false,
     failed: options.onFailure,
   }
@@ -24,7 +27,12 @@ const realClock: Clock = {
     timer.unref()
     return { cancel: () => clearTimeout(timer) }
   },
-  soon: (action) => void setImmediate(action),
+  soon: (action) =>
+    void setImmediate(() => {
+      // What another session has to say does not wait for this.
+      sendGathered()
+      action()
+    }),
   sleep: (delayMs) => new Promise((resolve) => setTimeout(resolve, delayMs)),
 }
 
