@@ -141,7 +141,11 @@ async function findBuild(
 }
 
 /** The last step: the index becomes valid and is read from now on, or stays behind invalid; the job's row says so in the same transaction. */
-export async function finishIndex(needs: BuildNeeds, id: string, outcome: FillOutcome | undefined): Promise<void> {
+export async function finishIndex(
+  needs: BuildNeeds,
+  id: string,
+  outcome: FillOutcome | undefined,
+): Promise<{ readonly kind: 'finished' }> {
   await needs.transactions.run(async (transaction) => {
     const found = await findBuild(needs, transaction, id)
     const bytes = await transaction.get(jobKey(id))
@@ -156,6 +160,7 @@ export async function finishIndex(needs: BuildNeeds, id: string, outcome: FillOu
     const ended: Job = { ...job, status: failed === undefined ? 'completed' : 'failed', details, update_time: needs.now() }
     transaction.write(jobKey(id), encodeDocument({ ...ended }), 'X')
   })
+  return { kind: 'finished' }
 }
 
 /** Aurora DSQL's words for the ordinary case. */

@@ -3,6 +3,7 @@
 // Invariant: a job's row says how far it is, so any process can go on with it; an index is read only after every row has its entry.
 
 import { createActor, fromPromise, setup } from 'xstate'
+import { BusError } from '../../bus/bus.ts'
 import type { Random, World } from '../../bus/world.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { machineClock } from '../actor.ts'
@@ -15,7 +16,10 @@ import type { Job } from './sql/ddl/job.ts'
 
 /** Ended jobs are shown in sys.jobs for half an hour. */
 const keptMicros = 30n * 60n * 1_000_000n
-const retryMs = 500
+/** Errors in a row after which a job has failed; nobody answering does not count. */
+const failuresMax = 10
+const retryMsMin = 500
+const retryMsMax = 30_000
 const pollMs = 100
 /** Microseconds from the Unix epoch to 2000-01-01. */
 const pgEpoch = 946_684_800_000_000n
@@ -24,6 +28,17 @@ export interface JobNeeds {
   readonly world: World
   readonly transactions: OwnTransactions
   readonly catalogs: CatalogCache
+  /** Hears of errors that are none of a user's. */
+  bug(error: unknown): void
+}
+
+type Step = FillOutcome | { readonly kind: 'finished' } | { readonly kind: 'trouble' }
+
+interface Progress {
+  outcome: FillOutcome | undefined
+  /** Errors in a row, and those among them that do not pass by themselves. */
+  troubles: number
+  failures: number
 }
 
 /** How a job ended. */
@@ -50,8 +65,20 @@ export class Jobs {
     return ended
   }
 
-  /** Goes on with what a process that is gone has left; forgets what ended long ago. */
+  /** Goes on with what a process that is gone has left; forgets what ended long ago. Tried until the database answers. */
   async resume(): Promise<void> {
+    for (let failures = 1; !this.stopped; failures++) {
+      try {
+        await this.resumeStored()
+        return
+      } catch (error) {
+        if (!(error instanceof SqlError || error instanceof BusError)) this.needs.bug(error)
+      }
+      await new Promise<void>((resolve) => this.needs.world.clock.after(retryMs(failures), resolve))
+    }
+  }
+
+  private async resumeStored(): Promise<void> {
     for (const job of await this.stored()) {
       if (!hasEnded(job)) void this.run(job.job_id)
       else if (this.now() - job.update_time > keptMicros) await this.forget(job)
@@ -63,12 +90,13 @@ export class Jobs {
     if (!/^[a-z2-7]{26}$/.test(id)) throw new SqlError('22P02', 'Unable to convert text to UUID')
     const here = this.running.get(id)
     if (here !== undefined) return (await here).kind === 'completed'
-    for (;;) {
+    while (!this.stopped) {
       const job = await this.read(id)
       if (job === undefined) throw new SqlError('42704', `job "${id}" does not exist`)
       if (hasEnded(job)) return job.status === 'completed'
       await this.needs.world.clock.sleep(pollMs)
     }
+    throw stopped()
   }
 
   /** No further step is begun; the rows of unfinished jobs say where to go on. */
@@ -85,24 +113,33 @@ export class Jobs {
   }
 
   /**
-   * filling (again and again) -> finishing -> completed; a duplicate or a refused key -> failing -> failed; trouble on the way waits and
-   * goes on where it was.
+   * filling (again and again) -> finishing -> ended. A duplicate or a refused key is the outcome that finishing writes down; so is an error
+   * that comes again and again. Until then trouble waits, longer each time, and goes on where it was.
    */
   private machine(id: string): Promise<Ending> {
     const { world } = this.needs
     const build = { ...this.needs, random: this.random, now: (): bigint => this.now() }
+    const progress: Progress = { outcome: undefined, troubles: 0, failures: 0 }
+    const keep = ({ event }: { readonly event: { readonly output: Step } }): void => {
+      progress.outcome = event.output as FillOutcome
+    }
+    const is = (kind: Step['kind']) => {
+      return ({ event }: { readonly event: { readonly output: Step } }): boolean => event.output.kind === kind
+    }
     const chart = setup({
-      types: { context: {} as { outcome: FillOutcome | undefined } },
-      delays: { retry: retryMs },
+      delays: { retry: () => retryMs(progress.troubles) },
       actors: {
-        fill: fromPromise<FillOutcome>(() => fillIndex(build, id)),
-        finish: fromPromise<void, FillOutcome | undefined>(({ input }) => finishIndex(build, id, input)),
+        fill: fromPromise<Step>(() => this.tried(progress, () => fillIndex(build, id))),
+        finish: fromPromise<Step>(() => this.tried(progress, () => finishIndex(build, id, progress.outcome))),
         breathe: fromPromise<void>(() => new Promise((resolve) => world.clock.soon(resolve))),
       },
-      guards: { isStopped: () => this.stopped },
+      guards: {
+        isStopped: () => this.stopped,
+        isToldAsFailed: () => progress.outcome?.kind === 'failed',
+        isFilled: () => progress.outcome !== undefined,
+      },
     }).createMachine({
       id: 'index-build',
-      context: { outcome: undefined },
       initial: 'filling',
       states: {
         filling: {
@@ -110,10 +147,10 @@ export class Jobs {
           invoke: {
             src: 'fill',
             onDone: [
-              { guard: ({ event }) => event.output.kind === 'more', target: 'breathing' },
-              { target: 'finishing', actions: ({ context, event }) => Object.assign(context, { outcome: event.output }) },
+              { guard: is('more'), target: 'breathing' },
+              { guard: is('trouble'), target: 'waiting' },
+              { target: 'finishing', actions: keep },
             ],
-            onError: 'waiting',
           },
         },
         // Small transactions that let others have the thread in between.
@@ -122,23 +159,47 @@ export class Jobs {
           always: { guard: 'isStopped', target: 'left' },
           invoke: {
             src: 'finish',
-            input: ({ context }) => context.outcome,
-            onDone: 'ended',
-            onError: 'waiting',
+            onDone: [
+              { guard: is('finished'), target: 'ended' },
+              { guard: is('trouble'), target: 'waiting' },
+              // Not even its failure can be written down: the next process tries.
+              { guard: 'isToldAsFailed', target: 'left' },
+              { target: 'waiting', actions: keep },
+            ],
           },
         },
-        waiting: { after: { retry: 'filling' } },
+        waiting: { after: { retry: [{ guard: 'isFilled', target: 'finishing' }, { target: 'filling' }] } },
         ended: { type: 'final' },
         left: { type: 'final' },
       },
     })
     return new Promise((resolve) => {
       const actor = createActor(chart, { clock: machineClock(world.clock) })
-      actor.subscribe({
-        complete: () => resolve(endingOf(actor.getSnapshot().context.outcome)),
-      })
+      actor.subscribe({ complete: () => resolve(endingOf(actor.getSnapshot().value === 'ended', progress.outcome)) })
       actor.start()
     })
+  }
+
+  /** A step's outcome; `trouble`: it threw and is to be taken again; `failed`: it threw too often. */
+  private async tried(progress: Progress, step: () => Promise<Step>): Promise<Step> {
+    try {
+      const outcome = await step()
+      progress.troubles = 0
+      progress.failures = 0
+      return outcome
+    } catch (error) {
+      progress.troubles++
+      if (passes(error) || ++progress.failures < failuresMax) return { kind: 'trouble' }
+      progress.failures = 0
+      return { kind: 'failed', error: this.told(error) }
+    }
+  }
+
+  /** What sys.jobs and a waiting client are told. */
+  private told(error: unknown): SqlError {
+    if (error instanceof SqlError) return error
+    this.needs.bug(error)
+    return new SqlError('XX000', error instanceof Error ? error.message : String(error))
   }
 
   private now(): bigint {
@@ -171,8 +232,15 @@ const hasEnded = (job: Job): boolean => job.status === 'completed' || job.status
 /** The job goes on in another process; who waited here is not told that it is done. */
 const stopped = (): SqlError => new SqlError('57P01', 'terminating connection due to administrator command')
 
-function endingOf(outcome: FillOutcome | undefined): Ending {
+function endingOf(hasEnded: boolean, outcome: FillOutcome | undefined): Ending {
   if (outcome?.kind === 'failed') return { kind: 'failed', error: outcome.error }
-  if (outcome === undefined) return { kind: 'failed', error: stopped() }
-  return { kind: 'completed', details: '' }
+  return hasEnded ? { kind: 'completed', details: '' } : { kind: 'failed', error: stopped() }
+}
+
+/** How long to wait after the n-th trouble in a row. */
+const retryMs = (troubles: number): number => Math.min(retryMsMin * 2 ** (troubles - 1), retryMsMax)
+
+/** Nobody answers: that passes, and until then nothing could be written down anyway. */
+function passes(error: unknown): boolean {
+  return error instanceof BusError || (error instanceof SqlError && /^(57P|08)/.test(error.code))
 }

@@ -62,7 +62,8 @@ export class QueryProcessor implements QueryProcessorPort {
     }
     this.transactions = new OwnTransactions(circle, () => newTransaction(noSequences))
     const catalogs = new CatalogCache()
-    this.jobs = new Jobs({ world, transactions: this.transactions, catalogs })
+    const bug = options.onBug ?? ((): void => {})
+    this.jobs = new Jobs({ world, transactions: this.transactions, catalogs, bug })
     this.runtime = {
       world,
       circle,
@@ -78,10 +79,11 @@ export class QueryProcessor implements QueryProcessorPort {
       waitingLine: new WaitingLine(world.clock),
       newTransaction,
       newSpill: options.newSpill ?? ((): undefined => undefined),
-      bug: options.onBug ?? ((): void => {}),
+      bug,
     }
     this.lifecycle = new Lifecycle('query-processor', world, {
-      recover: () => this.jobs.resume(),
+      // Sessions are served meanwhile: a statement that finds nobody says so itself.
+      recover: async () => void this.jobs.resume(),
       drain: async () => this.stop(),
       drop: () => this.stop(),
     })

@@ -8,6 +8,7 @@ import { systemRows } from '../../../actors/query-processor/sql/catalog/system/s
 import { indexEntry, rowKey } from '../../../actors/query-processor/sql/plan/table-key.ts'
 import type { Transaction } from '../../../actors/query-processor/transaction.ts'
 import type { Timer, World } from '../../../bus/world.ts'
+import { SqlError } from '../../../protocol/errors.ts'
 import type { Key } from '../../../protocol/key.ts'
 import { decodeRow, encodeRow } from '../../../protocol/row.ts'
 import { knownType } from '../../../protocol/values/registry.ts'
@@ -60,8 +61,11 @@ function jobsOn(database: MemoryDatabase, beforeCommit: (step: number, work: Mem
       return result
     }
   }
-  return new Jobs({ world, transactions: { run } as unknown as OwnTransactions, catalogs: database.cache })
+  return new Jobs({ world, transactions: { run } as unknown as OwnTransactions, catalogs: database.cache, bug: report })
 }
+
+const bugs: unknown[] = []
+const report = (error: unknown): void => void bugs.push(error)
 
 function sysJobs(database: MemoryDatabase): unknown[] {
   const table = systemRelation(sysOid, 'jobs') as Table
@@ -150,4 +154,43 @@ test('another process goes on where one has stopped', async () => {
   expect(await second.waitFor(id)).toBe(true)
   expectWhole(database)
   await expect(second.waitFor('nonsense')).rejects.toMatchObject({ code: '22P02' })
+})
+
+test('an error that comes again and again ends a job: it says which, and its index stays behind invalid', async () => {
+  const diskFull = new SqlError('53100', 'could not extend file: No space left on device')
+  for (const [error, told] of [
+    [diskFull, diskFull.message],
+    [new Error('a key space without a table'), 'a key space without a table'],
+  ] as const) {
+    const database = await filled(7)
+    const [result] = await database.run('create index async i on t (v)')
+    let steps = 0
+    const jobs = jobsOn(database, (_step, work) => {
+      // Rows cannot be entered; the job's own row can be written.
+      if (work.written.size < 1_000) return
+      steps++
+      throw error
+    })
+    await expect(jobs.start(String(result?.job?.id))).rejects.toMatchObject({ message: told })
+    expect(steps).toBe(10)
+    expect(tableOf(database).indexes.map(({ name, state }) => `${name} ${state}`)).toEqual(['i invalid'])
+    expect(sysJobs(database)).toEqual([`failed: ${told}`])
+    expect(await jobs.waitFor(String(result?.job?.id))).toBe(false)
+  }
+  expect(bugs.splice(0)).toMatchObject([{ message: 'a key space without a table' }])
+})
+
+test('nobody answering ends no job, nor does trouble between steps that succeed', async () => {
+  const database = await filled(7)
+  const [result] = await database.run('create index async on t (v)')
+  const id = String(result?.job?.id)
+  let silent = 25
+  const jobs = jobsOn(database, (step) => {
+    if (silent-- > 0) throw new SqlError('57P03', 'part of the database does not answer')
+    if (step % 3 !== 0) throw new SqlError('53100', 'could not extend file: No space left on device')
+  })
+  await jobs.resume()
+  expect(await jobs.waitFor(id)).toBe(true)
+  expectWhole(database)
+  expect([...sysJobs(database), ...bugs]).toEqual(['completed: '])
 })
