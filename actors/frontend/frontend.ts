@@ -9,8 +9,8 @@ import { assert } from '../../protocol/assert.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { OutputBuffer } from '../../protocol/pg/backend-messages.ts'
 import type { QueryProcessorPort } from '../../protocol/session.ts'
+import { machineClock } from '../actor.ts'
 import { CancelKeys } from './cancel-keys.ts'
-import { machineClock } from './clock.ts'
 import { applicationProtocol, ClientSession, type SessionHost } from './session.ts'
 
 export interface FrontendConfig {

@@ -11,8 +11,8 @@ import { SqlError } from '../../protocol/errors.ts'
 import { type BackendSink, BackendWriter, type OutputBuffer } from '../../protocol/pg/backend-messages.ts'
 import { FrontendParser, type StartupPacket } from '../../protocol/pg/frontend-messages.ts'
 import type { QueryProcessorPort } from '../../protocol/session.ts'
+import { machineClock } from '../actor.ts'
 import { authenticate, type Client, cancelSecretBytes, readStartupMessage, unsupportedProtocol } from './authenticate.ts'
-import { machineClock } from './clock.ts'
 import { type Connection, Conversation } from './extended-query.ts'
 
 /** A client that has not been let in after this long is let go. */
