@@ -1,7 +1,9 @@
-/** Puts the circle together in one process: journal, adjudicator, crossbar and storage, each behind the bus. */
+/** Puts the circle together in one process: journals, adjudicators, crossbar and storage, each behind the bus. */
 import { type Log, LogCorrupt } from '../bus/log.ts'
 import type { World } from '../bus/world.ts'
 import { assert } from '../protocol/assert.ts'
+import type { Partition } from '../protocol/ids.ts'
+import { horizonLeadMicros } from '../protocol/limits.ts'
 import { tau } from '../protocol/time.ts'
 import { Fenced, HighestClock } from './actor.ts'
 import { Adjudicator } from './adjudicator/adjudicator.ts'
@@ -12,10 +14,7 @@ import { Journal } from './journal/journal.ts'
 import { findOutcome } from './journal/outcome.ts'
 import { Storage } from './storage/storage.ts'
 import type { VersionStore } from './storage/version-store.ts'
-import { type RangeMap, singleMap, Topology } from './topology.ts'
-
-/** How far a record's horizon lies ahead of the clock (rule 3). */
-const leadMicros = 1_000_000
+import { evenMap, type RangeMap, Topology } from './topology.ts'
 
 /** What of the journal stays although storage has it on disk: for outcome queries, and for looking at. */
 export interface Retention {
@@ -30,9 +29,9 @@ const retentionDefault: Retention = { recordsMicros: 60_000_000, bytesMax: 128 *
 
 export interface CircleParts {
   readonly world: World
-  readonly log: Log
+  /** One log a partition, from partition 0 on. */
+  readonly logs: readonly Log[]
   readonly versionStore: VersionStore
-  readonly map?: RangeMap
   readonly retention?: Retention
 }
 
@@ -40,64 +39,55 @@ export interface RunningCircle {
   /** Where the actors listen: query processors ask by it. */
   readonly topology: Topology
   readonly clock: HighestClock
-  /** Finishes what was accepted, says farewell, and closes log and store. */
+  /** Finishes what was accepted, says farewell, and closes logs and store. */
   close(): Promise<void>
 }
 
-/** Starts the four actors in the order in which they need each other, and resolves when the circle serves. */
+/** The journals say that the database is divided otherwise. */
+export class MapRefused extends Error {
+  override readonly name = 'MapRefused'
+}
+
+/** One partition: its journal, and the adjudicator that writes it. */
+interface Place {
+  readonly partition: Partition
+  readonly log: Log
+  readonly journal: Journal
+  readonly adjudicator: Adjudicator
+}
+
+/** Starts the actors in the order in which they need each other, and resolves when the circle serves. */
 export async function startCircle({
   world,
-  log,
+  logs,
   versionStore,
-  map = singleMap,
   retention = retentionDefault,
 }: CircleParts): Promise<RunningCircle> {
-  const [place] = map.partitions
-  assert(place !== undefined && map.partitions.length === 1, 'one process runs one partition')
-  const { partition, ranges } = place
+  const map = evenMap(logs.length)
   const topology = new Topology(map)
   const clock = new HighestClock(world.clock)
-  const journal = new Journal(world, log, partition)
-  const claims: Claims = {
-    exclusive: log.exclusive,
-    crowded: () => log.crowded() || versionStore.crowded(),
-    find: (id, tauStart) => findOutcome(journal, world.clock, id, tauStart),
-    async claim(deposed) {
-      const ownership = await journal.claim({
-        ranges,
-        mapVersion: map.version,
-        leadMicros,
-        deposed: () => deposed(new Fenced(`another owner has claimed partition ${partition}`)),
-      })
-      const { end } = journal
-      assert(end !== undefined, 'a claim is a record')
-      const records = new GroupCommit(world, clock, ownership, {
-        claimed: end,
-        claimedAt: ownership.claimedAt,
-        leadMicros,
-        failed: deposed,
-      })
-      return { epoch: ownership.writer.epoch, floor: ownership.floor, records }
-    },
-  }
+  const places = map.partitions.map(({ partition }): Place => {
+    const log = logs[partition]
+    assert(log !== undefined, 'every partition has a log')
+    const journal = new Journal(world, log, partition)
+    const claims = claimsOf({ world, clock, map, partition, log, journal, versionStore })
+    return { partition, log, journal, adjudicator: new Adjudicator(world, clock, topology, partition, claims) }
+  })
   const storages = map.shards.map(({ shard }) => new Storage(world, map, shard, versionStore))
-  const crossbar = new Crossbar(world, map, (deliver) => journal.open(versionStore.applied(partition).sequence, deliver))
-  const adjudicator = new Adjudicator(world, clock, topology, partition, claims)
+  const crossbar = new Crossbar(world, map, async (deliver) => {
+    for (const { partition, journal } of places) await journal.open(versionStore.applied(partition).sequence, deliver)
+  })
   for (const storage of storages) await storage.lifecycle.start()
-  checkPosition(log, versionStore.applied(partition).sequence)
+  for (const { partition, log } of places) checkPosition(log, versionStore.applied(partition).sequence)
   await crossbar.lifecycle.start()
-  await adjudicator.lifecycle.start()
+  for (const { partition, journal } of places) checkMap(map, partition, journal)
+  for (const { adjudicator } of places) await adjudicator.lifecycle.start()
 
   let isOpen = true
   const trimLater = (): void => {
     world.clock.after(retention.trimDelayMs, () => {
-      const { end } = journal
-      if (!isOpen || end === undefined) return
-      const used = log.bytesUsed()
-      const isShort = used > retention.bytesMax || log.crowded()
-      const olderThan = isShort ? undefined : tau(Math.max(0, end.tau - retention.recordsMicros))
-      const rangesAreInTheWay = journal.trim(versionStore.synced(partition), olderThan)
-      if (rangesAreInTheWay && used > retention.bytesMax / 4) adjudicator.restate().catch(() => {})
+      if (!isOpen) return
+      for (const place of places) trim(place, versionStore, retention)
       trimLater()
     })
   }
@@ -108,13 +98,67 @@ export async function startCircle({
     clock,
     async close() {
       isOpen = false
-      await adjudicator.lifecycle.drain()
+      for (const { adjudicator } of places) await adjudicator.lifecycle.drain()
       await crossbar.lifecycle.drain()
-      journal.close()
+      for (const { journal } of places) journal.close()
       for (const storage of storages) await storage.lifecycle.drain()
-      await log.close()
+      for (const { log } of places) await log.close()
     },
   }
+}
+
+/** The journal of one partition as its adjudicator sees it. */
+export function claimsOf({
+  world,
+  clock,
+  map,
+  partition,
+  log,
+  journal,
+  versionStore,
+}: {
+  readonly world: World
+  readonly clock: HighestClock
+  readonly map: RangeMap
+  readonly partition: Partition
+  readonly log: Log
+  readonly journal: Journal
+  readonly versionStore: VersionStore | undefined
+}): Claims {
+  const ranges = map.partitions.find((place) => place.partition === partition)?.ranges
+  assert(ranges !== undefined, 'the partition is on the map')
+  return {
+    exclusive: log.exclusive,
+    crowded: () => log.crowded() || versionStore?.crowded() === true,
+    find: (id, tauStart) => findOutcome(journal, world.clock, id, tauStart),
+    async claim(deposed) {
+      const ownership = await journal.claim({
+        ranges,
+        mapVersion: map.version,
+        leadMicros: horizonLeadMicros,
+        deposed: () => deposed(new Fenced(`another owner has claimed partition ${partition}`)),
+      })
+      const { end } = journal
+      assert(end !== undefined, 'a claim is a record')
+      const records = new GroupCommit(world, clock, ownership, {
+        claimed: end,
+        claimedAt: ownership.claimedAt,
+        leadMicros: horizonLeadMicros,
+        failed: deposed,
+      })
+      return { epoch: ownership.writer.epoch, floor: ownership.floor, records }
+    },
+  }
+}
+
+function trim({ partition, log, journal, adjudicator }: Place, versionStore: VersionStore, retention: Retention): void {
+  const { end } = journal
+  if (end === undefined) return
+  const used = log.bytesUsed()
+  const isShort = used > retention.bytesMax || log.crowded()
+  const olderThan = isShort ? undefined : tau(Math.max(0, end.tau - retention.recordsMicros))
+  const rangesAreInTheWay = journal.trim(versionStore.synced(partition), olderThan)
+  if (rangesAreInTheWay && used > retention.bytesMax / 4) adjudicator.restate().catch(() => {})
 }
 
 /** Storage and journal must be of one piece: what storage has applied was in this journal, and what it lacks still is. */
@@ -129,4 +173,11 @@ function checkPosition(log: Log, applied: number): void {
       `storage ends with entry ${applied}, and the journal begins with entry ${log.first()}: entries are missing`,
     )
   }
+}
+
+/** What the journal says of its partition's ranges is so: another map would look for keys where nobody has watched over them. */
+function checkMap({ partitions }: RangeMap, partition: Partition, { end }: Journal): void {
+  const ranges = partitions.find((place) => place.partition === partition)?.ranges
+  if (end === undefined || JSON.stringify(end.ranges) === JSON.stringify(ranges)) return
+  throw new MapRefused(`partition ${partition} of ${partitions.length} has other ranges than its journal says`)
 }

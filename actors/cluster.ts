@@ -1,10 +1,10 @@
 /** A running database: the circle, a query processor and a frontend on one bus, put together. `import { startCluster } from 'taudb'`. */
 import { readFileSync } from 'node:fs'
 import { getHeapStatistics } from 'node:v8'
-import { type DataDirectory, DirectoryRefused, takeDataDirectory } from '../bus/data-directory.ts'
+import { type DataDirectory, DirectoryRefused, journalsOf, takeDataDirectory } from '../bus/data-directory.ts'
 import { EmbeddedBus } from '../bus/embedded.ts'
 import { EmbeddedLog } from '../bus/embedded-log.ts'
-import { LogCorrupt } from '../bus/log.ts'
+import { type Log, LogCorrupt } from '../bus/log.ts'
 import { MemoryLog } from '../bus/memory-log.ts'
 import { realFiles, realWorld } from '../bus/real-world.ts'
 import { nodeSockets, secureContext } from '../bus/sockets-node.ts'
@@ -12,7 +12,7 @@ import type { World } from '../bus/world.ts'
 import { type Collector, collectingTracer } from '../observability/collector.ts'
 import { registeredTracer, traceWith } from '../observability/tracing.ts'
 import type { CircleParts } from './circle.ts'
-import { startCircle } from './circle.ts'
+import { MapRefused, startCircle } from './circle.ts'
 import { type Config, configDefaults } from './config.ts'
 import { createFrontend, type FrontendConfig } from './frontend/frontend.ts'
 import { QueryProcessor } from './query-processor/query-processor.ts'
@@ -59,7 +59,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const tls = readTls(config)
     const directory = config.data === undefined ? undefined : await takeDataDirectory(config.data)
     if (directory !== undefined) closers.push(() => directory.release())
-    const circle = await startCircle(await openStores(world, directory))
+    const circle = await startCircle(await openStores(world, directory, config.partitions))
     closers.push(() => circle.close())
     const spill = directory === undefined ? undefined : new SpillDirectory(world.files, `${directory.path}/tmp`)
     const queryProcessor = new QueryProcessor({
@@ -98,17 +98,34 @@ function traced(world: World, share: number, collector: Collector | undefined): 
   return async () => close()
 }
 
-async function openStores(world: World, directory: DataDirectory | undefined): Promise<CircleParts> {
-  if (directory === undefined) return { world, log: new MemoryLog(), versionStore: new MemoryVersionStore(world.clock) }
+async function openStores(
+  world: World,
+  directory: DataDirectory | undefined,
+  partitions: number | undefined,
+): Promise<CircleParts> {
+  if (directory === undefined) {
+    const logs = Array.from({ length: partitions ?? 1 }, () => new MemoryLog())
+    return { world, logs, versionStore: new MemoryVersionStore(world.clock) }
+  }
   const file = `${directory.path}/storage/data.mdb`
   const damage = damageOf(realFiles, file)
   if (damage !== undefined)
     throw new StartError(`${file} is damaged and nothing was changed: ${damage}; restore the directory from a backup`)
-  const log = await EmbeddedLog.open(realFiles, { directory: `${directory.path}/journal`, exclusive: true })
+  const logs: Log[] = []
+  const close = async (): Promise<void> => {
+    for (const log of logs) await log.close()
+  }
   try {
-    return { world, log, versionStore: new LmdbVersionStore(world.clock, `${directory.path}/storage`) }
+    for (const path of journalsOf(realFiles, directory.path, partitions))
+      logs.push(await EmbeddedLog.open(realFiles, { directory: path, exclusive: true }))
   } catch (error) {
-    await log.close()
+    await close()
+    throw error
+  }
+  try {
+    return { world, logs, versionStore: new LmdbVersionStore(world.clock, `${directory.path}/storage`) }
+  } catch (error) {
+    await close()
     throw new StartError(`${directory.path}/storage cannot be opened: ${message(error)}`)
   }
 }
@@ -133,6 +150,8 @@ function readTls(config: Config): FrontendConfig['tls'] {
 
 /** What a person can mend becomes one line; anything else is a bug and keeps its stack. */
 function explained(error: unknown, { host, port, data }: Config): unknown {
+  if (error instanceof MapRefused)
+    return new StartError(`${data}: ${error.message}; a database keeps the number of partitions that it was made with`)
   if (error instanceof DirectoryRefused) return new StartError(error.message)
   if (error instanceof LogCorrupt) {
     return new StartError(

@@ -1,4 +1,4 @@
-import { transactionBytesDefault } from '../protocol/limits.ts'
+import { partitionsMax, transactionBytesDefault } from '../protocol/limits.ts'
 
 /** Everything a person may say about a running taudb. Sizes in bytes, times in milliseconds. */
 export interface Config {
@@ -6,6 +6,8 @@ export interface Config {
   readonly port: number
   /** The data directory; undefined keeps everything in memory (`--ephemeral`). */
   readonly data: string | undefined
+  /** Adjudicators with a journal each; undefined: as many as the data directory has, one in a new one. */
+  readonly partitions: number | undefined
   readonly transactionBytesMax: number
   readonly connectionsMax: number
   readonly tlsCert: string | undefined
@@ -18,6 +20,7 @@ export const configDefaults: Config = {
   host: '127.0.0.1',
   port: 5432,
   data: './taudb-data',
+  partitions: undefined,
   transactionBytesMax: transactionBytesDefault,
   connectionsMax: 10_000,
   tlsCert: undefined,
@@ -65,6 +68,12 @@ const options: readonly Option[] = [
     value: undefined,
     help: 'keep everything in memory and nothing on disk, for tests',
     apply: (config, value, from) => (truth(value, from) ? { ...config, data: undefined } : config),
+  },
+  {
+    name: 'partitions',
+    value: 'N',
+    help: 'adjudicators with a journal each, said when a database is made (default 1); a transaction may span several',
+    apply: (config, value, from) => ({ ...config, partitions: wholeNumber(value, from, 1, partitionsMax) }),
   },
   {
     name: 'transaction-bytes-max',

@@ -1,6 +1,7 @@
-import { assert } from '../protocol/assert.ts'
+import { AssertionFailed, assert } from '../protocol/assert.ts'
 import { type Epoch, epoch, type MapVersion, mapVersion, type Partition, partition } from '../protocol/ids.ts'
-import { contains, type Key, type KeyRange, keyEnd, keyStart } from '../protocol/key.ts'
+import { contains, type Key, type KeyRange, keyEnd, keyStart, pinnedTo, placeOf } from '../protocol/key.ts'
+import { partitionsMax } from '../protocol/limits.ts'
 import { subjects } from '../protocol/subjects.ts'
 
 /** The whole key space. */
@@ -8,6 +9,7 @@ export const everything: KeyRange = { start: keyStart, end: keyEnd }
 
 interface PartitionPlace {
   readonly partition: Partition
+  /** Of places (`placeOf`), which the journal of the partition says too. */
   readonly ranges: readonly KeyRange[]
 }
 
@@ -28,6 +30,35 @@ export const singleMap: RangeMap = {
   version: mapVersion(1),
   partitions: [{ partition: partition(0), ranges: [everything] }],
   shards: [{ shard: 0, range: everything }],
+}
+
+/** As many partitions, from 0 on, each with its share of all places: what a fresh database begins with. One shard. */
+export function evenMap(count: number): RangeMap {
+  assert(Number.isInteger(count) && count >= 1 && count <= partitionsMax, `there are 1 to ${partitionsMax} partitions`)
+  if (count === 1) return singleMap
+  const edge = (i: number): Key => {
+    if (i === 0) return keyStart
+    if (i === count) return keyEnd
+    const place = Math.floor((i * 65_536) / count)
+    return String.fromCharCode(place >>> 8, place & 0xff) as Key
+  }
+  const partitions = Array.from({ length: count }, (_, i) => ({
+    partition: partition(i),
+    ranges: [{ start: edge(i), end: edge(i + 1) }],
+  }))
+  return { ...singleMap, partitions }
+}
+
+/** Says for one partition of a map which keys are its own. */
+export function ownership(map: RangeMap, partition: Partition): (key: Key) => boolean {
+  const ranges = map.partitions.find((place) => place.partition === partition)?.ranges ?? []
+  return (key) => {
+    const pinned = pinnedTo(key)
+    if (pinned !== undefined) return pinned === partition
+    const place = placeOf(key)
+    for (const range of ranges) if (contains(range, place)) return true
+    return false
+  }
 }
 
 /**
@@ -73,9 +104,13 @@ export class Topology {
   partitionOf(key: Key): Partition {
     const { partitions } = this.map
     if (partitions.length === 1) return (partitions[0] as PartitionPlace).partition
-    const place = partitions.find(({ ranges }) => ranges.some((range) => contains(range, key)))
-    assert(place !== undefined, 'the map covers every key')
-    return place.partition
+    const pinned = pinnedTo(key)
+    if (pinned !== undefined) return pinned as Partition
+    const place = placeOf(key)
+    for (const { partition, ranges } of partitions) {
+      for (const range of ranges) if (contains(range, place)) return partition
+    }
+    throw new AssertionFailed('the map covers every key')
   }
 
   shardOf(key: Key): number {

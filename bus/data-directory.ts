@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
+import type { Files } from './world.ts'
 
 /** Why a directory cannot be used, in one line with the way out. */
 export class DirectoryRefused extends Error {
@@ -50,6 +51,27 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
     told(directory, () => writeSynced(directory, text))
   }
   return { path: directory, release: () => lock.release() }
+}
+
+/**
+ * The journals in a data directory, one a partition, from partition 0 on; `wanted` of them in a fresh one (one, unless something is said), whose
+ * directories are made before anything is written in one of them. Throws DirectoryRefused where there are others.
+ */
+export function journalsOf(files: Files, directory: string, wanted: number | undefined): string[] {
+  const path = (partition: number): string => `${directory}/journal${partition === 0 ? '' : `-${partition}`}`
+  let count = 0
+  while (files.exists(path(count))) count++
+  if (count > 0 && wanted !== undefined && wanted !== count) {
+    throw new DirectoryRefused(
+      `${directory} was made with ${count} ${count === 1 ? 'partition' : 'partitions'}: leave --partitions out or say ${count}`,
+    )
+  }
+  const paths = Array.from({ length: count === 0 ? (wanted ?? 1) : count }, (_, partition) => path(partition))
+  if (count > 0) return paths
+  // The first one last: as long as it is missing, the database is a fresh one.
+  for (const one of [...paths].reverse()) files.makeDirectory(one)
+  files.syncDirectory(directory)
+  return paths
 }
 
 /** A power cut leaves the file whole or not there: half of it would make the directory nobody's. */

@@ -64,3 +64,33 @@ export function droppedStorageId(key: Key): number | undefined {
   if (key.length !== 8 || storageIdOf(key) !== 0) return undefined
   return storageIdOf(key.slice(4) as Key)
 }
+
+/** Ids below it belong to the catalog; tables, indexes and sequences take theirs from it on. */
+export const firstUserStorageId = 16_384
+
+const pinnedStorageId = 8
+
+/** A key that lies in the partition it names, whatever the map says: of things that every partition has for itself (rule 21). */
+export function pinnedKey(partition: number, rest: string): Key {
+  return (storagePrefix(pinnedStorageId) + storagePrefix(partition) + rest) as Key
+}
+
+/** The partition that a pinned key names; undefined for every other key. */
+export function pinnedTo(key: Key): number | undefined {
+  return storageIdOf(key) === pinnedStorageId ? storageIdOf(key.slice(4, 8) as Key) : undefined
+}
+
+/**
+ * Where a key lies on the map of partitions: two bytes, spread evenly over the keys of users, so that neighbours of one table meet in different
+ * partitions; the catalog lies together at the beginning. Storage shards go by the keys themselves.
+ */
+export function placeOf(key: Key): Key {
+  if (storageIdOf(key) < firstUserStorageId) return catalogPlace
+  let hash = 0x811c9dc5
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b)
+  hash ^= hash >>> 13
+  return String.fromCharCode((hash >>> 8) & 0xff, hash & 0xff) as Key
+}
+
+const catalogPlace = '\0\0' as Key

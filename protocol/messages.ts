@@ -92,6 +92,36 @@ export interface CommitRequest extends Stamped {
   readonly writes: readonly Write[]
   readonly checks: readonly Check[]
   readonly traceparent: string
+  /** Over several partitions: ask one owner after the other, because asking all at once has failed before (rule 24). */
+  readonly inOrder?: boolean
+}
+
+/** What a key is marked with, without what is written to it. */
+export type Mark = Pick<Write, 'key' | 'mode'>
+
+/** Rule 9: a transaction over several partitions asks one of them for its keys there. The leader keeps the post-images. */
+export interface PrepareRequest extends Stamped {
+  readonly kind: 'prepare'
+  readonly id: TransactionId
+  readonly tauStart: Tau
+  readonly until: Tau
+  readonly writes: readonly Mark[]
+  readonly checks: readonly Check[]
+}
+
+/** Yes: the transaction may commit at `tauMin` to `tauMax`, which lies at or below a horizon in the voter's journal. */
+export type Vote =
+  | { readonly kind: 'yes'; readonly tauMin: Tau; readonly tauMax: Tau }
+  | { readonly kind: 'no'; readonly verdict: Exclude<Verdict, { kind: 'commit' }> }
+
+export type VoteAnswer = Stamped & { readonly vote: Vote }
+
+/** Rule 11: what became of a promise. Undefined: abandoned. */
+export interface SettleRequest extends Stamped {
+  readonly kind: 'settle'
+  readonly id: TransactionId
+  readonly until: Tau
+  readonly tauCommit: Tau | undefined
 }
 
 /** The one answer an id ever gets. `atLeast`: the tau from which a retry would pass. */
@@ -199,6 +229,8 @@ export interface AdjudicatorRequests {
   closed: { ask: ClosedRequest; answer: ClosedAnswer }
   commit: { ask: CommitRequest; answer: CommitAnswer }
   outcome: { ask: OutcomeRequest; answer: Outcome }
+  prepare: { ask: PrepareRequest; answer: VoteAnswer }
+  settle: { ask: SettleRequest; answer: Stamped }
 }
 export interface StorageRequests {
   get: { ask: GetRequest; answer: GetAnswer }

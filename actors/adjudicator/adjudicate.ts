@@ -5,29 +5,35 @@
  */
 import type { Epoch } from '../../protocol/ids.ts'
 import { contains, type Key, type KeyRange } from '../../protocol/key.ts'
-import type { Check, CommitRequest, Mode, Write } from '../../protocol/messages.ts'
+import type { Check, CommitRequest, Mark, Mode } from '../../protocol/messages.ts'
 import type { Tau } from '../../protocol/time.ts'
 import type { ConflictWindow, Stamp } from './conflict-window.ts'
+import type { Barrier } from './promises.ts'
 
 /** What the owner may decide about. */
 export interface Jurisdiction {
   readonly epoch: Epoch
   readonly ranges: readonly KeyRange[]
+  /** Instead of the ranges, where there are several partitions. */
+  readonly owns?: (key: Key) => boolean
   /** The horizon that the journal holds. */
   readonly horizon: Tau
 }
 
+/** What rule 4 looks at: of a whole transaction, or of its share in one partition. */
+export type Share = Pick<CommitRequest, 'id' | 'tauStart' | 'checks'> & { readonly writes: readonly Mark[] }
+
 export type Judgement =
   | { readonly kind: 'accept' }
   /** Another transaction's entry bars it. From `by.tau` on a retry passes. */
-  | { readonly kind: 'barred'; readonly key: Key; readonly mode: Mode; readonly by: Stamp }
+  | { readonly kind: 'barred'; readonly key: Key; readonly mode: Mode; readonly by: Barrier }
   | { readonly kind: 'tooOld' }
   | { readonly kind: 'outside'; readonly reason: 'epoch' | 'range' | 'horizon' }
 
 export const accept: Judgement = { kind: 'accept' }
 
 /** Everything but the keys: epoch, floor and horizon. */
-export function admissible(window: ConflictWindow, jurisdiction: Jurisdiction, request: CommitRequest): Judgement {
+export function admissible(window: ConflictWindow, jurisdiction: Jurisdiction, request: Share): Judgement {
   if (request.id.epoch !== jurisdiction.epoch) return { kind: 'outside', reason: 'epoch' }
   if (request.tauStart > jurisdiction.horizon) return { kind: 'outside', reason: 'horizon' }
   if (request.tauStart < window.floor) return { kind: 'tooOld' }
@@ -37,15 +43,15 @@ export function admissible(window: ConflictWindow, jurisdiction: Jurisdiction, r
 /** Rule 4 on a slice of the writes. */
 export function judgeWrites(
   window: ConflictWindow,
-  { ranges }: Jurisdiction,
+  jurisdiction: Jurisdiction,
   tauStart: Tau,
-  writes: readonly Write[],
+  writes: readonly Mark[],
   slice: { readonly from: number; readonly to: number },
   own?: Stamp,
 ): Judgement {
   for (let i = slice.from; i < slice.to; i++) {
-    const { key, mode } = writes[i] as Write
-    if (!covered(ranges, key)) return { kind: 'outside', reason: 'range' }
+    const { key, mode } = writes[i] as Mark
+    if (mode !== 'E' && !covered(jurisdiction, key)) return { kind: 'outside', reason: 'range' }
     const by = window.barring(key, mode, tauStart, own)
     if (by !== undefined) return { kind: 'barred', key, mode, by }
   }
@@ -55,7 +61,7 @@ export function judgeWrites(
 /** Rule 4 on the checks: keys and ranges that are not written. */
 export function judgeChecks(
   window: ConflictWindow,
-  { ranges }: Jurisdiction,
+  jurisdiction: Jurisdiction,
   tauStart: Tau,
   checks: readonly Check[],
   own?: Stamp,
@@ -66,7 +72,7 @@ export function judgeChecks(
       if (found !== undefined) return { kind: 'barred', key: found.key, mode: 'R', by: found.stamp }
       continue
     }
-    if (!covered(ranges, check.key)) return { kind: 'outside', reason: 'range' }
+    if (!covered(jurisdiction, check.key)) return { kind: 'outside', reason: 'range' }
     const by = window.barring(check.key, check.mode, tauStart, own)
     if (by !== undefined) return { kind: 'barred', key: check.key, mode: check.mode, by }
   }
@@ -74,7 +80,7 @@ export function judgeChecks(
 }
 
 /** The whole of rule 4 for a transaction that fits into one turn. */
-export function adjudicate(window: ConflictWindow, jurisdiction: Jurisdiction, request: CommitRequest): Judgement {
+export function adjudicate(window: ConflictWindow, jurisdiction: Jurisdiction, request: Share): Judgement {
   const { tauStart, writes, checks } = request
   const admitted = admissible(window, jurisdiction, request)
   if (admitted.kind !== 'accept') return admitted
@@ -84,7 +90,7 @@ export function adjudicate(window: ConflictWindow, jurisdiction: Jurisdiction, r
 }
 
 /** Enters an accepted transaction: from now on it bars others. */
-export function enterAll(window: ConflictWindow, stamp: Stamp, { writes, checks }: CommitRequest): void {
+export function enterAll(window: ConflictWindow, stamp: Stamp, { writes, checks }: Pick<Share, 'writes' | 'checks'>): void {
   for (const { key, mode } of writes) window.enter(key, mode, stamp)
   enterChecks(window, stamp, checks)
 }
@@ -93,7 +99,9 @@ export function enterChecks(window: ConflictWindow, stamp: Stamp, checks: readon
   for (const check of checks) if (!('range' in check)) window.enter(check.key, check.mode, stamp)
 }
 
-function covered(ranges: readonly KeyRange[], key: Key): boolean {
+/** Entries that are not checked (E) may lie anywhere: only a check of a range meets them, and that asks every partition. */
+function covered({ ranges, owns }: Jurisdiction, key: Key): boolean {
+  if (owns !== undefined) return owns(key)
   for (const range of ranges) if (contains(range, key)) return true
   return false
 }

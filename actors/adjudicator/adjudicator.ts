@@ -17,17 +17,23 @@ import type {
   CommitRequest,
   Outcome,
   OutcomeRequest,
+  PrepareRequest,
+  SettleRequest,
+  Stamped,
   Verdict,
+  VoteAnswer,
 } from '../../protocol/messages.ts'
 import { subjects } from '../../protocol/subjects.ts'
 import { type Tau, tau } from '../../protocol/time.ts'
-import { type Answering, answering, Fenced, type HighestClock, Lifecycle } from '../actor.ts'
-import type { RangeMap, Topology } from '../topology.ts'
+import { type Answering, answering, ask, Fenced, type HighestClock, Lifecycle } from '../actor.ts'
+import { ownership, type RangeMap, type Topology } from '../topology.ts'
 import { adjudicate, enterAll, type Judgement, type Jurisdiction } from './adjudicate.ts'
 import { adjudicateLong, longBytesMin, longKeysMin } from './adjudicate-long.ts'
 import { ConflictWindow, Stamp } from './conflict-window.ts'
 import { Decisions } from './decisions.ts'
+import { Leader, sharesOf } from './lead.ts'
 import type { Claim, Claims } from './records.ts'
+import { Voter } from './vote.ts'
 
 const windowEntriesMax = 1_000_000
 /** Accepted and not yet in the journal; beyond that clients are told to come back. */
@@ -38,6 +44,8 @@ const barredMicros = 600_000_000
 interface Term extends Claim {
   readonly window: ConflictWindow
   readonly decisions: Decisions
+  /** Where there are several partitions. */
+  readonly across: { readonly voter: Voter; readonly leader: Leader } | undefined
 }
 
 export class Adjudicator {
@@ -49,6 +57,8 @@ export class Adjudicator {
   private readonly topology: Topology
   private readonly claims: Claims
   private readonly ranges: Jurisdiction['ranges']
+  /** Undefined: every key is this partition's. */
+  private readonly owns: Jurisdiction['owns']
   private term: Term | undefined
   private serving: Registration | undefined
   /** Long transactions enter their keys one after the other. */
@@ -62,6 +72,7 @@ export class Adjudicator {
     this.map = topology.map
     this.claims = claims
     this.ranges = this.map.partitions.find((place) => place.partition === partition)?.ranges ?? []
+    if (this.map.partitions.length > 1) this.owns = ownership(this.map, partition)
     this.lifecycle = new Lifecycle(`adjudicator ${partition}`, world, {
       recover: () => this.recover(),
       drain: () => this.drain(),
@@ -81,18 +92,55 @@ export class Adjudicator {
   private async recover(): Promise<void> {
     const claim = await this.claims.claim((error) => this.deposed(error))
     const window = new ConflictWindow(claim.floor, { entriesMax: windowEntriesMax, ageMicrosMax: versionHorizonMicros })
-    this.term = { ...claim, window, decisions: new Decisions() }
+    const across = this.owns === undefined ? undefined : this.acrossPartitions(claim, window)
+    const term: Term = { ...claim, window, decisions: new Decisions(), across }
+    this.term = term
     const answers: Answering<AdjudicatorRequests> = {
       begin: ({ clock }) => this.begin(clock),
       closed: ({ clock, at }) => this.closed(clock, at),
       commit: (request) => this.commit(request),
       outcome: (request) => this.outcome(request),
+      prepare: (request) => this.prepare(request),
+      settle: (request) => this.settle(request),
     }
     this.serving = this.world.bus.serve(
       subjects.adjudicator(this.partition, claim.epoch),
       answering<AdjudicatorRequests>(answers),
     )
     this.topology.owned(this.partition, claim.epoch)
+  }
+
+  private acrossPartitions(claim: Claim, window: ConflictWindow): { readonly voter: Voter; readonly leader: Leader } {
+    const { world, clock, topology, partition } = this
+    const { records, epoch } = claim
+    const voter = new Voter({
+      world,
+      clock,
+      window,
+      records,
+      jurisdiction: () => this.jurisdictionOf(epoch, records),
+      outcome: (id, tauStart) => {
+        const request: OutcomeRequest = { kind: 'outcome', clock: clock.read(), id, tauStart }
+        return ask<AdjudicatorRequests, 'outcome'>(world, topology.adjudicator(id.leader), request)
+      },
+    })
+    const leader = new Leader({
+      world,
+      clock,
+      topology,
+      partition,
+      records,
+      voter,
+      join: (request, share, until) => {
+        const term = this.owned()
+        if (term.epoch !== epoch) throw new BusError('closed', `adjudicator ${partition}`)
+        const stamp = new Stamp()
+        enterAll(term.window, stamp, share)
+        voter.reads(stamp, share.checks)
+        return this.join(term, { ...request, until }, stamp, false)
+      },
+    })
+    return { voter, leader }
   }
 
   /** Finishes what was accepted, says farewell in the journal, and answers nothing after it. */
@@ -105,6 +153,7 @@ export class Adjudicator {
   private drop(): void {
     this.serving?.close()
     this.serving = undefined
+    this.term?.across?.voter.stop()
     this.term?.records.stop(new BusError('closed', 'adjudicator'))
     this.term = undefined
   }
@@ -173,12 +222,17 @@ export class Adjudicator {
     if (request.id.epoch !== term.epoch) return this.foreignEpoch(term, request)
     const refusal = this.refusal(term)
     if (refusal !== undefined) return decisions.keep(request.id, request.until, refusal)
+    const shares = term.across === undefined ? undefined : sharesOf(request, this.topology, this.partition)
+    if (shares !== undefined && isLong(request)) return decisions.keep(request.id, request.until, tooLarge)
     if (isLong(request)) return decisions.keepLong(request.id, request.until, this.decideLong(term, request))
+    if (term.across !== undefined && shares !== undefined)
+      return decisions.keep(request.id, request.until, term.across.leader.decide(request, shares))
     const judgement = adjudicate(window, this.jurisdiction(term), request)
     if (span !== undefined) tell(span, judgement)
     if (judgement.kind !== 'accept') return decisions.keep(request.id, request.until, this.refused(term, judgement))
     const stamp = new Stamp()
     enterAll(window, stamp, request)
+    term.across?.voter.joins(stamp, request)
     return decisions.keep(request.id, request.until, this.join(term, request, stamp, false))
   }
 
@@ -225,7 +279,10 @@ export class Adjudicator {
       if (judgement === 'full' || judgement.kind !== 'accept') {
         term.window.withdraw(stamp)
         verdict = judgement === 'full' ? diskFull : await this.refused(term, judgement)
-      } else verdict = await this.join(term, request, stamp, true)
+      } else {
+        term.across?.voter.joins(stamp, request)
+        verdict = await this.join(term, request, stamp, true)
+      }
       if (verdict.kind !== 'commit') await term.records.unstage()
       return verdict
     } finally {
@@ -234,7 +291,32 @@ export class Adjudicator {
   }
 
   private jurisdiction(term: Term): Jurisdiction {
-    return { epoch: term.epoch, ranges: this.ranges, horizon: term.records.acknowledged.horizon }
+    return this.jurisdictionOf(term.epoch, term.records)
+  }
+
+  private jurisdictionOf(epoch: Epoch, { acknowledged: { horizon } }: Claim['records']): Jurisdiction {
+    const { ranges, owns } = this
+    return owns === undefined ? { epoch, ranges, horizon } : { epoch, ranges, owns, horizon }
+  }
+
+  /** Rule 9: another partition's transaction has keys here. */
+  private prepare(request: PrepareRequest): MaybePromise<VoteAnswer> {
+    this.clock.hear(request.clock)
+    const term = this.owned()
+    assert(term.across !== undefined, 'there are several partitions')
+    const refusal = this.refusal(term)
+    if (refusal?.kind === 'refused') return { vote: { kind: 'no', verdict: refusal }, clock: this.clock.read() }
+    term.window.prune(term.records.acknowledged.tau)
+    const vote = term.across.voter.prepare(request)
+    if (vote instanceof Promise) return vote.then((settled) => ({ vote: settled, clock: this.clock.read() }))
+    return { vote, clock: this.clock.read() }
+  }
+
+  /** Rule 11. */
+  private settle(request: SettleRequest): Stamped {
+    this.clock.hear(request.clock)
+    this.owned().across?.voter.settle(request)
+    return { clock: this.clock.read() }
   }
 
   /** Reasons that have nothing to do with the transaction itself. */
@@ -304,6 +386,12 @@ const diskFull: Verdict = {
   kind: 'refused',
   code: '53100',
   message: 'could not write to the journal: No space left on device',
+}
+
+const tooLarge: Verdict = {
+  kind: 'refused',
+  code: '54000',
+  message: `a transaction over several partitions is limited to ${longKeysMin} keys and ${longBytesMin} bytes`,
 }
 
 function isLong({ writes, checks }: CommitRequest): boolean {

@@ -1,8 +1,9 @@
 import { assert } from '../../protocol/assert.ts'
 import { contains, type Key, type KeyRange, storageIdOf } from '../../protocol/key.ts'
-import type { Mode } from '../../protocol/messages.ts'
+import type { Mark, Mode } from '../../protocol/messages.ts'
 import { type Tau, tauMax } from '../../protocol/time.ts'
 import { barredFrom, KeyMarks, strengthOf } from './key-marks.ts'
+import { type Barrier, Promises } from './promises.ts'
 
 /** Above every tauStart: the entry's record has not been sent yet. */
 const undecided = Number.POSITIVE_INFINITY
@@ -16,7 +17,7 @@ const largeKeysMax = 16_000_000
  * One transaction's mark in the window. All its entries share it, so that fixing the record's tau is one assignment however many keys
  * were written.
  */
-export class Stamp {
+export class Stamp implements Barrier {
   tau: number = undecided
   /** In a record or waiting for one: later stamps get a tau at or above this one's. A long transaction enters keys before it joins. */
   hasJoined = false
@@ -79,6 +80,8 @@ export class ConflictWindow {
   private largeKeys = 0
   /** Last write below each storage id: most range checks end here. */
   private readonly lastWrites = new Map<number, Stamp>()
+  /** What other partitions' transactions may still write here. */
+  readonly promises = new Promises()
 
   constructor(floor: Tau, bounds: WindowBounds) {
     this.floor = floor
@@ -90,7 +93,11 @@ export class ConflictWindow {
   }
 
   /** Rule 4: the entry that bars `mode` on `key` for a transaction that began at tauStart. Own entries never bar. */
-  barring(key: Key, mode: Mode, tauStart: Tau, own?: Stamp): Stamp | undefined {
+  barring(key: Key, mode: Mode, tauStart: Tau, own?: Stamp): Barrier | undefined {
+    if (this.promises.open.size > 0) {
+      const held = this.promises.barring(key, mode, tauStart)
+      if (held !== undefined) return held
+    }
     const large = this.large.length === 0 ? undefined : this.barringLarge(key, mode, tauStart, own)
     const entry = this.division(key).get(key)
     if (entry === undefined) return large
@@ -125,7 +132,9 @@ export class ConflictWindow {
   }
 
   /** A write above tauStart anywhere in `range`. */
-  barringRange(range: KeyRange, tauStart: Tau, own?: Stamp): { readonly stamp: Stamp; readonly key: Key } | undefined {
+  barringRange(range: KeyRange, tauStart: Tau, own?: Stamp): { readonly stamp: Barrier; readonly key: Key } | undefined {
+    const held = this.promises.barringRange(range, tauStart)
+    if (held !== undefined) return held
     if (range.start.length >= 4 && range.start.slice(0, 4) === range.end.slice(0, 4)) {
       const last = this.lastWrites.get(storageIdOf(range.start))
       if (last === undefined || (last.tau <= tauStart && last.hasJoined)) return undefined
@@ -176,6 +185,41 @@ export class ConflictWindow {
     if ((mode === 'X' || mode === 'E') && replaces(stamp, known.x)) known.x = stamp
     if (isWrite && replaces(stamp, known.write)) known.write = stamp
     if (replaces(stamp, known.any)) known.any = stamp
+  }
+
+  /**
+   * A transaction that another partition led has been committed at `at`, or may have been: its marks take their place among those that are
+   * there already, and hide none that is newer.
+   */
+  enterAt(marks: readonly Mark[], at: Tau): void {
+    if (at <= this.floor) return
+    const stamp = new Stamp()
+    stamp.fix(at)
+    stamp.hasJoined = true
+    for (const { key, mode } of marks) if (mode !== 'R') this.enterAmong(key, mode, stamp)
+    let place = this.joined.length
+    while (place > this.oldest && (this.joined[place - 1] as Stamp).tau > at) place--
+    this.joined.splice(place, 0, stamp)
+  }
+
+  private enterAmong(key: Key, mode: Mode, stamp: Stamp): void {
+    const isWrite = mode !== 'S'
+    const isX = mode === 'X' || mode === 'E'
+    const newer = (known: Stamp | undefined): Stamp => (known === undefined || stamp.tau > known.tau ? stamp : known)
+    if (isWrite) this.lastWrites.set(storageIdOf(key), newer(this.lastWrites.get(storageIdOf(key))))
+    const division = this.division(key)
+    const known = division.get(key)
+    if (known === undefined) {
+      const entry: Entry = { key, x: isX ? stamp : undefined, write: isWrite ? stamp : undefined, any: stamp }
+      division.set(key, entry)
+      this.entryCount++
+      stamp.entries.push(entry)
+      return
+    }
+    stamp.entries.push(known)
+    if (isX) known.x = newer(known.x)
+    if (isWrite) known.write = newer(known.write)
+    known.any = newer(known.any)
   }
 
   /** So many keys will be entered over several turns, before the stamp joins. */

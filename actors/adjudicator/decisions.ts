@@ -1,48 +1,48 @@
 import type { MaybePromise } from '../../bus/bus.ts'
 import { assert } from '../../protocol/assert.ts'
 import type { TransactionId } from '../../protocol/ids.ts'
-import type { Verdict } from '../../protocol/messages.ts'
+import type { Verdict, Vote } from '../../protocol/messages.ts'
 import type { Tau } from '../../protocol/time.ts'
 
 /** Ids kept at most; the oldest are let go by moving the journal past their `until`. */
 const decisionsMax = 400_000
 
-interface Decision {
+interface Decision<Answer> {
   readonly id: TransactionId
   readonly until: Tau
-  verdict: MaybePromise<Verdict>
+  verdict: MaybePromise<Answer>
   isKnown: boolean
 }
 
 /**
  * An id is decided once (rule 4): its answer is kept until the journal has passed the request's `until`, and repeated to whoever asks
- * again. After that a copy of the request is too late for every record, so nothing needs to be remembered.
+ * again. After that a copy of the request is too late for every record, so nothing needs to be remembered. A leader keeps verdicts, a voter votes.
  */
-export class Decisions {
-  private readonly byId = new Map<string, Decision>()
-  private readonly decided = new Queue()
+export class Decisions<Answer extends Verdict | Vote = Verdict> {
+  private readonly byId = new Map<string, Decision<Answer>>()
+  private readonly decided = new Queue<Answer>()
   /** Ids that were barred before anybody asked for them to be committed: they wait far longer, and must not hold up the others. */
-  private readonly barred = new Queue()
+  private readonly barred = new Queue<Answer>()
 
   get size(): number {
     return this.byId.size
   }
 
-  find(id: TransactionId): MaybePromise<Verdict> | undefined {
+  find(id: TransactionId): MaybePromise<Answer> | undefined {
     return this.byId.get(nameOf(id))?.verdict
   }
 
   /** Its `until` lies so far ahead that it must not hold up the others. */
-  keepLong<V extends MaybePromise<Verdict>>(id: TransactionId, until: Tau, verdict: V): V {
+  keepLong<V extends MaybePromise<Answer>>(id: TransactionId, until: Tau, verdict: V): V {
     return this.keep(id, until, verdict, this.barred)
   }
 
-  keep<V extends MaybePromise<Verdict>>(id: TransactionId, until: Tau, verdict: V, queue = this.decided): V {
+  keep<V extends MaybePromise<Answer>>(id: TransactionId, until: Tau, verdict: V, queue = this.decided): V {
     const decision = this.add(id, until, verdict)
     queue.add(decision)
     if (verdict instanceof Promise) {
       verdict.then(
-        (settled: Verdict) => {
+        (settled: Answer) => {
           decision.verdict = settled
           decision.isKnown = true
         },
@@ -55,14 +55,14 @@ export class Decisions {
   }
 
   /** Nobody has asked for this id to be committed, and nobody will succeed. */
-  bar(id: TransactionId, until: Tau, verdict: Verdict): void {
+  bar(id: TransactionId, until: Tau, verdict: Answer): void {
     this.barred.add(this.add(id, until, verdict))
   }
 
-  private add(id: TransactionId, until: Tau, verdict: MaybePromise<Verdict>): Decision {
+  private add(id: TransactionId, until: Tau, verdict: MaybePromise<Answer>): Decision<Answer> {
     const name = nameOf(id)
     assert(!this.byId.has(name), 'an id is decided once')
-    const decision: Decision = { id, until, verdict, isKnown: !(verdict instanceof Promise) }
+    const decision: Decision<Answer> = { id, until, verdict, isKnown: !(verdict instanceof Promise) }
     this.byId.set(name, decision)
     return decision
   }
@@ -77,20 +77,20 @@ export class Decisions {
 }
 
 /** First in, first out. */
-class Queue {
-  private decisions: Decision[] = []
+class Queue<Answer> {
+  private decisions: Decision<Answer>[] = []
   private oldest = 0
 
-  add(decision: Decision): void {
+  add(decision: Decision<Answer>): void {
     this.decisions.push(decision)
   }
 
-  first(): Decision | undefined {
+  first(): Decision<Answer> | undefined {
     return this.decisions[this.oldest]
   }
 
   /** Takes the first where the journal has passed its `until` and its verdict is known. */
-  due(acknowledged: Tau): Decision | undefined {
+  due(acknowledged: Tau): Decision<Answer> | undefined {
     const first = this.first()
     if (first === undefined || first.until >= acknowledged || !first.isKnown) return undefined
     if (++this.oldest > 4_096 && this.oldest * 2 > this.decisions.length) {

@@ -25,6 +25,8 @@ interface Accepted {
 export interface Records {
   readonly acknowledged: { readonly tau: Tau; readonly horizon: Tau; readonly sequence: Sequence }
   readonly leaseFrom: number
+  /** No record that is sent from now on has a tau at or below it. */
+  readonly spent: Tau
   readonly waitingCount: number
   join(accepted: Accepted): void
   stage(message: Pick<StageMessage, 'goesOn' | 'payload'>, isFirst: boolean): Promise<'staged' | 'full' | 'lost'>
@@ -32,6 +34,7 @@ export interface Records {
   unstage(): MaybePromise<void>
   demand(above: Tau): void
   closeAt(at: Tau): MaybePromise<Sequence>
+  reach(horizon: Tau): MaybePromise<void>
   barrier(): Promise<void>
   restate(ranges: readonly KeyRange[]): Promise<void>
   farewell(): Promise<void>

@@ -8,6 +8,7 @@ import {
   sequence,
   type TransactionId,
 } from '../../protocol/ids.ts'
+import type { KeyRange } from '../../protocol/key.ts'
 import type { JournalRecord } from '../../protocol/messages.ts'
 import {
   chainedHash,
@@ -38,6 +39,8 @@ export interface JournalEnd {
   readonly recordAt: Sequence
   /** The last statement of ranges (rule 17: never trimmed). */
   readonly rangesAt: Sequence
+  /** What it says. */
+  readonly ranges: readonly KeyRange[]
 }
 
 /** A record as it was found: its end and, on demand, its content. */
@@ -187,6 +190,8 @@ export class Chain {
       released: message.kind === 'heartbeat' && message.payload[0] === 1,
       recordAt: entry.sequence,
       rangesAt: statesRanges ? entry.sequence : (end?.rangesAt ?? sequence(0)),
+      ranges:
+        message.kind === 'epoch' ? this.decoded(entry, () => rangesOf(message, parts ?? [], prevHash)) : (end?.ranges ?? nowhere),
     }
     const ending = { sequence: entry.sequence, kind: message.kind, tau: message.tau }
     if (message.staged !== undefined) {
@@ -211,7 +216,7 @@ export class Chain {
     }
   }
 
-  private decoded(entry: LogEntry, decode: () => JournalRecord): JournalRecord {
+  private decoded<Content>(entry: LogEntry, decode: () => Content): Content {
     try {
       return decode()
     } catch (error) {
@@ -230,4 +235,11 @@ export class Chain {
   private damaged(entry: LogEntry, what: string): never {
     throw new LogCorrupt(`journal of partition ${this.partition}, entry ${entry.sequence}: ${what}`)
   }
+}
+
+const nowhere: readonly KeyRange[] = []
+
+function rangesOf(message: LastMessage, parts: readonly Buffer[], prevHash: string): readonly KeyRange[] {
+  const record = decodeRecord(message, parts, prevHash)
+  return record.kind === 'epoch' ? record.ranges : nowhere
 }

@@ -144,6 +144,18 @@ export class GroupCommit {
     this.demanded = tauMax(this.demanded, above)
   }
 
+  /** No record that is sent from now on has a tau at or below it. */
+  get spent(): Tau {
+    return tauMax(tauMax(this.inFlight ?? this.acknowledged.tau, this.closed), this.demanded)
+  }
+
+  /** The journal holds a horizon at or above it: at once, or after an append that says so. */
+  reach(horizon: Tau): MaybePromise<void> {
+    if (this.acknowledged.horizon >= horizon) return undefined
+    this.asked = tauMax(this.asked, horizon)
+    return this.barrier().then(() => this.reach(horizon))
+  }
+
   /**
    * Rule 13: from now on every record with tau <= `at` has a sequence <= the answer. Waits for the append in flight where that lies at
    * or below `at`, and for a heartbeat where `at` lies beyond the horizon that the journal holds.

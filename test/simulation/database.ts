@@ -85,7 +85,7 @@ export class SimulatedDatabase {
       this.log.observe(log)
       const versionStore = new MemoryVersionStore(world.clock, { files: world.files, path: 'data/storage.image' })
       this.checkpointLater(world.clock, versionStore)
-      const circle = await startCircle({ world, log, versionStore, retention })
+      const circle = await startCircle({ world, logs: [log], versionStore, retention })
       this.circle = circle
       this.versionStore = versionStore
       const epoch = circle.topology.epochOf(partition(0))

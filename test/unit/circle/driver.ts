@@ -76,7 +76,7 @@ export class Driver {
     const log = parts.log ?? new MemoryLog()
     const versionStore = parts.versionStore ?? new MemoryVersionStore(world.clock)
     const retention = parts.retention === undefined ? {} : { retention: parts.retention }
-    return new Driver(world, await startCircle({ world, log, versionStore, ...retention }), parts.boot)
+    return new Driver(world, await startCircle({ world, logs: [log], versionStore, ...retention }), parts.boot)
   }
 
   get address(): string {

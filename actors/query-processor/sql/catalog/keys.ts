@@ -1,11 +1,11 @@
 import type { Oid } from '../../../../protocol/ids.ts'
-import { type Key, type KeyRange, prefixRange, storagePrefix } from '../../../../protocol/key.ts'
+import { firstUserStorageId, type Key, type KeyRange, pinnedKey, prefixRange, storageIdOf, storagePrefix } from '../../../../protocol/key.ts'
 
 /**
  * Where the catalog lies in the key space. Ids below `firstUserOid` belong to the catalog; tables, indexes and sequences take oids and
  * storage ids from one counter, from `firstUserOid` on.
  */
-export const firstUserOid = 16_384
+export const firstUserOid = firstUserStorageId
 
 const storage = { schemas: 1, schemaNames: 2, relations: 3, relationNames: 4, marker: 5, oidCounter: 6, jobs: 7 } as const
 
@@ -29,6 +29,19 @@ export function schemaNameKey(name: string): Key {
  */
 export function relationVersionKey(oid: Oid): Key {
   return (storagePrefix(storage.relations) + u32(oid)) as Key
+}
+
+/** The oid whose version key this is, or undefined. */
+export function relationVersionOf(key: Key): Oid | undefined {
+  return key.length === 8 && storageIdOf(key) === storage.relations ? storageIdOf(key.slice(4) as Key) : undefined
+}
+
+/**
+ * Stands for a relation's version key in another partition than the catalog's: DDL marks it in all of them, and who writes rows checks it
+ * only where he is anyway.
+ */
+export function relationVersionKeyIn(partition: number, oid: Oid): Key {
+  return pinnedKey(partition, u32(oid))
 }
 
 /** Held by the relation or index of that name; written X, so two CREATEs of one name conflict. */
