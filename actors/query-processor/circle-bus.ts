@@ -23,10 +23,20 @@ import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import { ask, HighestClock } from '../actor.ts'
 import type { ShardPlace, Topology } from '../topology.ts'
 import type { Circle, Snapshot } from './circle.ts'
+import { placed } from './placement.ts'
 import { run, type Task } from './task.ts'
 
 /** How long a commit may wait to be decided, in microseconds beyond what is known of the time (rule 4). */
 const untilMicros = 5_000_000
+
+/** Doubts remembered. */
+const doubtedMax = 10_000
+
+/** A begin on its way to an owner, and the one that follows it. */
+interface Asking {
+  readonly current: Promise<BeginAnswer>
+  next: Promise<BeginAnswer> | undefined
+}
 
 /** The circle over the bus: typed questions to the owners of partitions and to storage. */
 export class BusCircle implements Circle {
@@ -36,6 +46,8 @@ export class BusCircle implements Circle {
   private readonly boot: string
   private counter = 0
   private tauHeard: Tau = tauZero
+  private readonly doubted = new Map<number, TransactionId>()
+  private readonly asking: Asking[] = []
 
   constructor(world: World, topology: Topology, random: Random) {
     this.world = world
@@ -48,6 +60,7 @@ export class BusCircle implements Circle {
     return this.highest.read()
   }
 
+  /** With several partitions the leader is chosen when it is known what is written. */
   newId(): TransactionId {
     const leader = partition(0)
     return { leader, epoch: this.topology.epochOf(leader), boot: this.boot, counter: ++this.counter }
@@ -109,9 +122,25 @@ export class BusCircle implements Circle {
     return { tau: tauStart, vector }
   }
 
+  /** One question per owner is under way; whoever comes meanwhile goes into the next one. */
   private askBegin(p: number): MaybePromise<BeginAnswer> {
+    const asking = this.asking[p]
+    if (asking !== undefined) {
+      asking.next ??= asking.current.then(
+        () => this.askBegin(p),
+        () => this.askBegin(p),
+      )
+      return asking.next
+    }
     const subject = this.topology.adjudicator(partition(p))
-    return answered(() => ask<AdjudicatorRequests, 'begin'>(this.world, subject, { kind: 'begin', clock: this.clock() }))
+    const answer = answered(() => ask<AdjudicatorRequests, 'begin'>(this.world, subject, { kind: 'begin', clock: this.clock() }))
+    if (!(answer instanceof Promise)) return answer
+    this.asking[p] = { current: answer, next: undefined }
+    const over = (): void => {
+      delete this.asking[p]
+    }
+    answer.then(over, over)
+    return answer
   }
 
   private hear(clock: number, last: Tau): void {
@@ -146,11 +175,28 @@ export class BusCircle implements Circle {
     return answer instanceof Promise ? answer.then(goOn) : goOn(answer)
   }
 
+  placed(request: CommitRequest): CommitRequest {
+    return this.topology.map.partitions.length === 1 ? request : placed(request, this.topology)
+  }
+
   commit(request: CommitRequest): MaybePromise<CommitAnswer> {
     const subject = this.topology.adjudicator(request.id.leader)
     const answer = ask<AdjudicatorRequests, 'commit'>(this.world, subject, request)
     if (!(answer instanceof Promise)) return this.decided(answer)
-    return answer.then((arrived) => this.decided(arrived))
+    return answer.then(
+      (arrived) => this.decided(arrived),
+      (error: unknown) => {
+        this.doubt(request.id)
+        throw error
+      },
+    )
+  }
+
+  /** Its number may have been shown, and somebody may ask by it: then the leader must be found again. */
+  private doubt(id: TransactionId): void {
+    if (this.topology.map.partitions.length === 1) return
+    if (this.doubted.size >= doubtedMax) this.doubted.delete(this.doubted.keys().next().value as number)
+    this.doubted.set(id.counter, id)
   }
 
   private decided(answer: CommitAnswer): CommitAnswer {
@@ -159,7 +205,8 @@ export class BusCircle implements Circle {
   }
 
   outcome(request: OutcomeRequest): MaybePromise<Outcome> {
-    return ask<AdjudicatorRequests, 'outcome'>(this.world, this.topology.adjudicator(request.id.leader), request)
+    const id = this.doubted.get(request.id.counter) ?? request.id
+    return ask<AdjudicatorRequests, 'outcome'>(this.world, this.topology.adjudicator(id.leader), { ...request, id })
   }
 
   async vacuum(): Promise<void> {

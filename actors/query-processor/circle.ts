@@ -25,6 +25,8 @@ export interface Circle {
   begin(atLeast: Tau): MaybePromise<Snapshot>
   get(request: GetRequest): MaybePromise<GetAnswer>
   scan(request: ScanRequest): MaybePromise<ScanAnswer>
+  /** The request with the leader its id names for ever, and its checks where they are looked at. */
+  placed(request: CommitRequest): CommitRequest
   commit(request: CommitRequest): MaybePromise<CommitAnswer>
   outcome(request: OutcomeRequest): MaybePromise<Outcome>
   /** Row versions that no reader can ask for any more are freed now, in every shard. */

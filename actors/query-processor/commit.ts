@@ -93,7 +93,7 @@ function ask(
   const { snapshot, writeSet } = transaction
   const isLong = writes.length + checks.length > longWritesMin || writeSet.bytes > longBytesMin
   assert(snapshot !== undefined, 'who writes has begun')
-  const request: CommitRequest = {
+  const request = circle.placed({
     kind: 'commit',
     clock: circle.clock(),
     id,
@@ -102,7 +102,8 @@ function ask(
     writes,
     checks: writes.length === 0 ? checks : [...checks, ...catalogChecks(transaction, catalog)],
     traceparent: span?.traceparent ?? '',
-  }
+    ...(transaction.isRepeated && { inOrder: true }),
+  })
   span?.set('taudb.tau_start', request.tauStart)
   span?.set('taudb.writes', request.writes.length)
   span?.set('taudb.checks', request.checks.length)

@@ -8,7 +8,7 @@ import { assert } from '../../protocol/assert.ts'
 import type { Oid } from '../../protocol/ids.ts'
 import { type Key, type KeyRange, storageIdOf } from '../../protocol/key.ts'
 import type { GetAnswer, Mode } from '../../protocol/messages.ts'
-import type { Tau } from '../../protocol/time.ts'
+import { type Tau, tauZero } from '../../protocol/time.ts'
 import type { Circle, Snapshot } from './circle.ts'
 import type { MemoryPool } from './memory.ts'
 import { AggregateScan, MergedScan } from './read.ts'
@@ -38,6 +38,8 @@ export class Transaction implements Access {
   private lastAbsent: Key | undefined
   private readonly freshRowIds = new Set<string>()
   private begun: Snapshot | undefined
+  /** It has lost a conflict before. */
+  isRepeated = false
   /** The running statement's number. */
   command = 0
   /** Of the statement whose rows are read, '' while nobody traces it. The catalog's rows are no step of the journey. */
@@ -58,6 +60,7 @@ export class Transaction implements Access {
   /** The snapshot, taken now if there is none yet. `atLeast`: the tau a refusal named. `traceparent`: of the statement that needs it. */
   begin(atLeast: Tau, traceparent = ''): MaybePromise<Snapshot> {
     if (this.begun !== undefined) return this.begun
+    this.isRepeated = atLeast > tauZero
     const span = beginStep('query-processor.begin', traceparent)
     const snapshot = this.needs.circle.begin(atLeast)
     if (snapshot instanceof Promise) return snapshot.then((given) => this.began(given, span))

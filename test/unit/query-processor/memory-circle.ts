@@ -60,6 +60,10 @@ export class MemoryCircle implements Circle {
     return scan(this.store, request)
   }
 
+  placed(request: CommitRequest): CommitRequest {
+    return request
+  }
+
   commit(request: CommitRequest): MaybePromise<CommitAnswer> {
     const before = this.beforeCommit
     this.beforeCommit = undefined
