@@ -3,7 +3,7 @@ import { sequence } from '../protocol/ids.ts'
 import type { Registration } from './bus.ts'
 import type { AppendOutcome, Log, LogEntry } from './log.ts'
 import { LogCorrupt } from './log.ts'
-import { entryOverheadBytes, isZero, readEntry, writeEntry } from './log-entry.ts'
+import { encodeEntry, entryEnd, isZero, readEntry } from './log-entry.ts'
 import type { FileHandle, Files } from './world.ts'
 
 export interface EmbeddedLogOptions {
@@ -20,7 +20,8 @@ const segmentBytesDefault = 16 * 2 ** 20
 const fillBytesDefault = 4 * 2 ** 20
 /** Room kept filled ahead, so that claims and heartbeats still fit once the disk is full (rule 17). */
 const urgentBytes = 65_536
-const segmentMagic = 'TAUDBLOG1\n'
+/** The digit is the format of the entries. */
+const segmentMagic = 'TAUDBLOG2\n'
 const segmentHeaderBytes = 32
 const segmentName = /^\d{16}\.log$/
 
@@ -81,9 +82,8 @@ export class EmbeddedLog implements Log {
     this.inFlight = true
     try {
       const next = this.lastSequence + 1
-      if (!(await this.makeRoom(bytes.length + entryOverheadBytes, next))) return { kind: 'full' }
-      const entry = Buffer.allocUnsafe(bytes.length + entryOverheadBytes)
-      writeEntry(entry, 0, next, bytes)
+      if (!(await this.makeRoom(bytes.length, next))) return { kind: 'full' }
+      const entry = encodeEntry(this.position, next, bytes)
       try {
         this.file.writeAt(entry, this.position)
         await this.file.sync()
@@ -93,7 +93,8 @@ export class EmbeddedLog implements Log {
       }
       this.position += entry.length
       this.lastSequence = next
-      this.deliver({ sequence: sequence(next), bytes: entry.subarray(entryOverheadBytes - 1, entry.length - 1) })
+      const delivered = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes)
+      this.deliver({ sequence: sequence(next), bytes: delivered })
       return { kind: 'appended', sequence: sequence(next) }
     } finally {
       this.inFlight = false
@@ -185,7 +186,7 @@ export class EmbeddedLog implements Log {
           this.files.remove(segment.path)
           continue
         }
-        throw new LogCorrupt(`${segment.path}: damaged, its header does not match its check`)
+        throw unreadable(segment.path, buffer)
       }
       this.segments.push(segment)
       buffers.push(buffer)
@@ -244,14 +245,15 @@ export class EmbeddedLog implements Log {
     return this.isCrowded
   }
 
-  /** True when `bytes` fit at the position, filling or rolling as needed. False: the disk is full, and nothing of the entry was written. */
-  private async makeRoom(bytes: number, next: number): Promise<boolean> {
-    if (this.position > segmentHeaderBytes && this.position + bytes > this.segmentBytes) {
-      if (await this.openSegment(next)) return this.makeRoom(bytes, next)
+  /** True when the entry fits at the position, filling or rolling as needed. False: the disk is full, and nothing of it was written. */
+  private async makeRoom(bodyBytes: number, next: number): Promise<boolean> {
+    const end = entryEnd(this.position, bodyBytes)
+    if (this.position > segmentHeaderBytes && end > this.segmentBytes) {
+      if (await this.openSegment(next)) return this.makeRoom(bodyBytes, next)
       this.isCrowded = true
     }
-    this.isCrowded = !this.fill(this.position + bytes + urgentBytes)
-    return this.position + bytes <= this.filled
+    this.isCrowded = !this.fill(end + urgentBytes)
+    return end <= this.filled
   }
 
   /** Fills the segment with zeros, a step at a time, until `end` is inside; false when the disk is full first. */
@@ -313,7 +315,7 @@ export function* readLogFiles(files: Files, directory: string): Iterable<LogEntr
     const buffer = files.read(path)
     if (!isSegment(buffer, first)) {
       if (isZero(buffer.subarray(segmentHeaderBytes))) continue
-      throw new LogCorrupt(`${path}: damaged, its header does not match its check`)
+      throw unreadable(path, buffer)
     }
     if (next !== undefined && first !== next)
       throw new LogCorrupt(`${path}: damaged, entries ${next} to ${first - 1} are missing`)
@@ -337,9 +339,26 @@ function segmentHeader(first: number): Buffer {
 }
 
 function writeHeaderCheck(header: Buffer): void {
+  header.writeUInt32BE(checkOfHeader(header), 28)
+}
+
+function checkOfHeader(header: Buffer): number {
   let check = 0
   for (let i = 0; i < 24; i++) check = (check * 31 + (header[i] as number)) >>> 0
-  header.writeUInt32BE(check, 28)
+  return check
+}
+
+/** A whole header of another format is no damage. */
+function unreadable(path: string, buffer: Buffer): LogCorrupt {
+  const isOther =
+    buffer.length >= segmentHeaderBytes &&
+    buffer.latin1Slice(0, 8) === segmentMagic.slice(0, 8) &&
+    buffer.readUInt32BE(28) === checkOfHeader(buffer)
+  return new LogCorrupt(
+    isOther
+      ? `${path}: another version of taudb wrote it in a format that this one does not read`
+      : `${path}: damaged, its header does not match its check`,
+  )
 }
 
 function isSegment(buffer: Buffer, first: number): boolean {

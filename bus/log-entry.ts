@@ -1,34 +1,60 @@
 import { crc32 } from 'node:zlib'
 
 /**
- * How one entry lies in a segment: header { magic u16, header check u16, length u32, sequence u48, body crc u32 }, the body, one end marker.
- * Segments are filled with zeros ahead of writing, so what follows the last entry is zeros, and a torn write ends in zeros too:
- * that is how a torn tail (cut off) is told from damage (refused, rule 18).
+ * How one entry lies in a segment: header { magic u16, sequence u48, length u32, check u32 }, then the body. Whatever of it lies in one sector
+ * of the disk is a piece and ends in a check of its own, which is never zero:
+ *
+ *     ... | header | body .......... check | body ................... check | body ... check | next entry ...
+ *                                   sector                          sector
+ *
+ * Segments are filled with zeros ahead of writing, and a device writes a sector whole or not at all. So after a crash each piece of an append
+ * that never finished is there, or its check is still zeros: a torn tail (cut off). Anything else is damage (refused, rule 18), be it one bit
+ * of the last entry. A header is never divided: where too little of a sector is left for it, zeros stand there and the entry begins in the next.
  */
-export const entryHeaderBytes = 18
-export const entryOverheadBytes = entryHeaderBytes + 1
+const headerBytes = 16
+const checkBytes = 4
 const magic = 0x7a75
-const endMarker = 0xe5
 /** What a device writes whole or not at all. */
 const sectorBytes = 512
+const pieceBytesMax = sectorBytes - checkBytes
 
-export function writeEntry(into: Buffer, at: number, sequence: number, body: Uint8Array): void {
-  into.writeUInt16BE(magic, at)
-  into.writeUInt32BE(body.length, at + 4)
-  into.writeUIntBE(sequence, at + 8, 6)
-  into.writeUInt32BE(bodyCheck(sequence, body), at + 14)
-  into.writeUInt16BE(headerCheck(into, at), at + 2)
-  into.set(body, at + entryHeaderBytes)
-  into[at + entryHeaderBytes + body.length] = endMarker
+export function entryStart(at: number): number {
+  const left = sectorBytes - (at % sectorBytes)
+  return left < headerBytes + checkBytes ? at + left : at
 }
 
-/** The check covers the sequence, so that an entry is valid at its own place only. */
-function bodyCheck(sequence: number, body: Uint8Array): number {
-  return crc32(body, sequence % 0x1_0000_0000)
+/** Where an entry that is appended at `at` ends. */
+export function entryEnd(at: number, bodyBytes: number): number {
+  const start = entryStart(at)
+  const inFirst = sectorBytes - (start % sectorBytes) - checkBytes
+  const all = headerBytes + bodyBytes
+  if (all <= inFirst) return start + all + checkBytes
+  const rest = all - inFirst
+  const between = Math.ceil(rest / pieceBytesMax) - 1
+  return start + inFirst + checkBytes + between * sectorBytes + (rest - between * pieceBytesMax) + checkBytes
 }
 
-function headerCheck(buffer: Buffer, at: number): number {
-  return crc32(buffer.subarray(at + 4, at + entryHeaderBytes)) & 0xffff
+/** The bytes to write at `at`. */
+export function encodeEntry(at: number, sequence: number, body: Uint8Array): Buffer {
+  const entry = Buffer.allocUnsafe(entryEnd(at, body.length) - at)
+  let piece = entryStart(at) - at
+  entry.fill(0, 0, piece)
+  entry.writeUInt16BE(magic, piece)
+  entry.writeUIntBE(sequence, piece + 2, 6)
+  entry.writeUInt32BE(body.length, piece + 8)
+  entry.writeUInt32BE(headerCheck(entry, piece), piece + 12)
+  let to = piece + headerBytes
+  let from = 0
+  for (let number = 0; ; number++) {
+    const length = Math.min(body.length - from, sectorEnd(at + piece) - at - checkBytes - to)
+    entry.set(length === body.length ? body : body.subarray(from, from + length), to)
+    from += length
+    to += length
+    entry.writeUInt32BE(pieceCheck(entry, piece, to, sequence, number), to)
+    to += checkBytes
+    if (from === body.length) return entry
+    piece = to
+  }
 }
 
 export type EntryReading =
@@ -41,44 +67,73 @@ export type EntryReading =
 
 /** Reads the entry that should start at `at` with this sequence. `buffer` is the segment up to its preallocated end. */
 export function readEntry(buffer: Buffer, at: number, sequence: number): EntryReading {
-  const header = buffer.subarray(at, at + entryHeaderBytes)
-  if (isZero(header)) {
-    if (isZero(buffer.subarray(at))) return { kind: 'end' }
-    return holdsEntryAfter(buffer, at, sequence) ? { kind: 'damaged', why: 'entries follow a gap' } : { kind: 'torn' }
+  const start = entryStart(at)
+  if (!isZero(buffer.subarray(at, start))) return { kind: 'damaged', why: 'something stands between two entries' }
+  if (isZero(buffer.subarray(start, sectorEnd(start)))) {
+    if (isZero(buffer.subarray(start))) return { kind: 'end' }
+    return holdsEntryAfter(buffer, start, sequence) ? { kind: 'damaged', why: 'entries follow a gap' } : { kind: 'torn' }
   }
-  const whole =
-    header.length === entryHeaderBytes && header.readUInt16BE(0) === magic && header.readUInt16BE(2) === headerCheck(buffer, at)
-  if (!whole) {
-    const isTorn = isZero(buffer.subarray(at + header.length)) && header.at(-1) === 0
-    return isTorn ? { kind: 'torn' } : { kind: 'damaged', why: 'an entry header does not match its check' }
+  if (!isHeader(buffer, start)) {
+    const isCut = isZero(buffer.subarray(start + headerBytes - 1))
+    return isCut ? { kind: 'torn' } : { kind: 'damaged', why: 'an entry header does not match its check' }
   }
-  if (header.readUIntBE(8, 6) !== sequence)
-    return { kind: 'damaged', why: `entry ${header.readUIntBE(8, 6)} stands where ${sequence} belongs` }
-  const length = header.readUInt32BE(4)
-  const end = at + entryHeaderBytes + length
-  const body = buffer.subarray(at + entryHeaderBytes, Math.min(end, buffer.length))
-  if (buffer[end] === endMarker && header.readUInt32BE(14) === bodyCheck(sequence, body))
-    return { kind: 'entry', bytes: body, next: end + 1 }
-  if (!isZero(buffer.subarray(end + 1)) && holdsEntryAfter(buffer, end, sequence))
-    return { kind: 'damaged', why: 'an entry does not match its check' }
-  const unfinished = (buffer[end] ?? 0) === 0 || hasZeroSector(buffer, at, end)
-  return unfinished ? { kind: 'torn' } : { kind: 'damaged', why: 'the last entry does not match its check' }
+  const found = buffer.readUIntBE(start + 2, 6)
+  if (found !== sequence) return { kind: 'damaged', why: `entry ${found} stands where ${sequence} belongs` }
+  const bodyBytes = buffer.readUInt32BE(start + 8)
+  const end = entryEnd(start, bodyBytes)
+  const whole = join(buffer, start, end, sequence, bodyBytes)
+  if (whole === 'damaged') return { kind: 'damaged', why: 'an entry does not match its check' }
+  if (whole !== 'torn') return { kind: 'entry', bytes: whole, next: end }
+  return holdsEntryAfter(buffer, end, sequence)
+    ? { kind: 'damaged', why: 'an entry is cut off, and others follow' }
+    : { kind: 'torn' }
 }
 
-function holdsEntryAfter(buffer: Buffer, at: number, sequence: number): boolean {
-  const mark = Buffer.alloc(6)
-  mark.writeUIntBE(sequence + 1, 0, 6)
-  for (let found = buffer.indexOf(mark, at); found >= 0; found = buffer.indexOf(mark, found + 1)) {
-    const start = found - 8
-    if (start > at && buffer.readUInt16BE(start) === magic && buffer.readUInt16BE(start + 2) === headerCheck(buffer, start))
-      return true
+/** The body, put together from its pieces. */
+function join(buffer: Buffer, start: number, end: number, sequence: number, bodyBytes: number): Buffer | 'torn' | 'damaged' {
+  const isSingle = end <= sectorEnd(start)
+  const body = isSingle || end > buffer.length ? undefined : Buffer.allocUnsafe(bodyBytes)
+  let isWhole = end <= buffer.length
+  let filled = 0
+  for (let piece = start, number = 0; piece < end; number++) {
+    const next = Math.min(end, sectorEnd(piece))
+    const to = next - checkBytes
+    if (next > buffer.length || buffer[next - 1] === 0) isWhole = false
+    else if (buffer.readUInt32BE(to) !== pieceCheck(buffer, piece, to, sequence, number)) return 'damaged'
+    if (body !== undefined) filled += buffer.copy(body, filled, number === 0 ? piece + headerBytes : piece, to)
+    piece = next
   }
-  return false
+  if (!isWhole) return 'torn'
+  return body ?? buffer.subarray(start + headerBytes, end - checkBytes)
 }
 
-function hasZeroSector(buffer: Buffer, from: number, to: number): boolean {
-  for (let at = Math.ceil(from / sectorBytes) * sectorBytes; at + sectorBytes <= to; at += sectorBytes) {
-    if (isZero(buffer.subarray(at, at + sectorBytes))) return true
+const sectorEnd = (at: number): number => at - (at % sectorBytes) + sectorBytes
+
+/** Two bits always stand in a check's last byte: zeros there were never written over, and no single flipped bit makes them. */
+const checkOf = (bytes: Buffer, seed: number): number => (crc32(bytes, seed) | 3) >>> 0
+
+const headerCheck = (buffer: Buffer, at: number): number => checkOf(buffer.subarray(at, at + headerBytes - checkBytes), 0)
+
+/** Covers the sequence and the place within the entry: a piece counts at its own place only. */
+function pieceCheck(buffer: Buffer, from: number, to: number, sequence: number, number: number): number {
+  return checkOf(buffer.subarray(from, to), (Math.imul(sequence % 0x1_0000_0000, 0x9e37_79b1) + number) >>> 0)
+}
+
+const isHeader = (buffer: Buffer, at: number): boolean =>
+  at + headerBytes <= buffer.length &&
+  buffer.readUInt16BE(at) === magic &&
+  buffer.readUInt32BE(at + headerBytes - checkBytes) === headerCheck(buffer, at)
+
+/** The beginning of a later entry, whole: an append came after what is missing here, so that was acknowledged. */
+function holdsEntryAfter(buffer: Buffer, from: number, sequence: number): boolean {
+  const mark = Buffer.alloc(2)
+  mark.writeUInt16BE(magic)
+  for (let at = buffer.indexOf(mark, from); at >= 0; at = buffer.indexOf(mark, at + 1)) {
+    if (!isHeader(buffer, at) || entryStart(at) !== at) continue
+    const found = buffer.readUIntBE(at + 2, 6)
+    const to = Math.min(sectorEnd(at), entryEnd(at, buffer.readUInt32BE(at + 8))) - checkBytes
+    if (found <= sequence || to + checkBytes > buffer.length) continue
+    if (buffer.readUInt32BE(to) === pieceCheck(buffer, at, to, found, 0)) return true
   }
   return false
 }

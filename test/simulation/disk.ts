@@ -2,6 +2,8 @@ import type { FileHandle, Files } from '../../bus/world.ts'
 import type { Kernel } from './kernel.ts'
 import type { SeededRandom } from './random.ts'
 
+const sectorBytes = 512
+
 interface PendingWrite {
   readonly position: number
   readonly bytes: Buffer
@@ -64,7 +66,7 @@ class DiskError extends Error {
 }
 
 /**
- * A disk that survives its process. A crash keeps what was synced, and of each later write nothing, all, or a torn part, drawn one by one.
+ * A disk that survives its process. A crash keeps what was synced, and of each later write nothing, all, its beginning, or any of its sectors.
  * Content and directory entries are synced apart, as on a real file system.
  */
 export class SimulatedDisk {
@@ -100,13 +102,32 @@ export class SimulatedDisk {
           this.kernel.count('fault lost write')
           continue
         }
-        const kept = draw < 0.7 ? write.bytes : write.bytes.subarray(0, this.random.integer(write.bytes.length + 1))
-        if (kept.length < write.bytes.length) this.kernel.count('fault torn write')
-        file.durable.write(kept, write.position)
+        if (draw < 0.7) file.durable.write(write.bytes, write.position)
+        else if (draw < 0.85) this.tear(file, write, this.random.integer(write.bytes.length + 1))
+        else this.scatter(file, write)
       }
       file.pending = []
       file.visible = new Content(Buffer.from(file.durable.bytes))
     }
+  }
+
+  /** The first bytes of it came. */
+  private tear(file: SimulatedFile, { bytes, position }: PendingWrite, kept: number): void {
+    if (kept < bytes.length) this.kernel.count('fault torn write')
+    file.durable.write(bytes.subarray(0, kept), position)
+  }
+
+  /** A device writes sectors in the order it likes: any of them came. */
+  private scatter(file: SimulatedFile, { bytes, position }: PendingWrite): void {
+    this.kernel.count('fault torn write')
+    this.kernel.count('fault scattered write')
+    const end = position + bytes.length
+    for (let at = position; at < end; ) {
+      const next = Math.min(end, at - (at % sectorBytes) + sectorBytes)
+      if (this.random.chance(0.5)) file.durable.write(bytes.subarray(at - position, next - position), at)
+      at = next
+    }
+    if (file.durable.length < end && this.random.chance(0.5)) file.durable.resize(end)
   }
 
   /** Flips one bit of what is durable: R9, corruption is detected and never served. Answers false where there is nothing to flip. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { EmbeddedLog } from '../../../bus/embedded-log.ts'
 import type { LogEntry } from '../../../bus/log.ts'
+import { entryEnd } from '../../../bus/log-entry.ts'
 import { sequence } from '../../../protocol/ids.ts'
 import { Kernel } from '../../simulation/kernel.ts'
 import { SimulatedNetwork } from '../../simulation/network.ts'
@@ -76,7 +77,7 @@ describe('the embedded log', () => {
     await appendAll(log, settle, 1, 12)
     process.crash()
     const path = process.disk.paths().find((name) => name.endsWith('.log')) as string
-    const used = 32 + Array.from({ length: 12 }, (_, i) => body(i + 1).length + 19).reduce((a, b) => a + b)
+    const used = Array.from({ length: 12 }, (_, i) => body(i + 1).length).reduce(entryEnd, 32)
     for (let at = 0; at < used; at += 7) {
       process.disk.flipBit(path, at, at % 8)
       await expect(open(), `bit ${at % 8} of byte ${at}`).rejects.toThrow(/damaged/)
