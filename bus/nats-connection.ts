@@ -164,6 +164,8 @@ async function settingsOf(options: NatsOptions): Promise<NodeConnectionOptions> 
     maxPingOut: pingsMax,
     timeout: 5_000,
     noAsyncTraces: true,
+    // What this process publishes, it tells itself without the network.
+    noEcho: true,
     ignoreAuthErrorAbort: true,
     ...(options.onlyThese === true ? { ignoreClusterUpdates: true } : {}),
   }
