@@ -1,7 +1,7 @@
 import { unreachable } from '../../../../protocol/assert.ts'
 import type { Expr, RelationId } from './bound.ts'
 
-/** The expressions directly inside one; those of a subquery's own query are not among them. */
+/** The expressions directly inside one; those of a subquery's own query are not among them, its `test` is. */
 export function children(expr: Expr): readonly Expr[] {
   switch (expr.kind) {
     case 'constant':
@@ -60,16 +60,16 @@ export function children(expr: Expr): readonly Expr[] {
 
 /** The same expression with other children; the very same object when none changed. */
 export function withChildren(expr: Expr, change: (child: Expr) => Expr): Expr {
-  const list = (exprs: readonly Expr[]): readonly Expr[] => {
-    const changed = exprs.map(change)
-    return changed.every((child, i) => child === exprs[i]) ? exprs : changed
-  }
-  const build = (make: () => Expr): Expr => {
-    const before = children(expr)
-    const made = make()
-    const after = children(made)
-    return after.every((child, i) => child === before[i]) ? expr : made
-  }
+  let isChanged = false
+  const made = rebuilt(expr, (child) => {
+    const other = change(child)
+    if (other !== child) isChanged = true
+    return other
+  })
+  return isChanged ? made : expr
+}
+
+function rebuilt(expr: Expr, to: (child: Expr) => Expr): Expr {
   switch (expr.kind) {
     case 'constant':
     case 'parameter':
@@ -85,7 +85,7 @@ export function withChildren(expr: Expr, change: (child: Expr) => Expr): Expr {
     case 'coalesce':
     case 'greatest':
     case 'least':
-      return build(() => ({ ...expr, arguments: list(expr.arguments) }))
+      return { ...expr, arguments: expr.arguments.map(to) }
     case 'not':
     case 'isNull':
     case 'isBoolean':
@@ -93,52 +93,47 @@ export function withChildren(expr: Expr, change: (child: Expr) => Expr): Expr {
     case 'viaText':
     case 'typmod':
     case 'field':
-      return build(() => ({ ...expr, argument: change(expr.argument) }))
+      return { ...expr, argument: to(expr.argument) }
     case 'isDistinct':
-      return build(() => ({ ...expr, left: change(expr.left), right: change(expr.right) }))
+      return { ...expr, left: to(expr.left), right: to(expr.right) }
     case 'case':
-      return build(() => ({
+      return {
         ...expr,
-        branches: expr.branches.map((branch) => caseBranch(change(branch.when), change(branch.then))),
-        otherwise: change(expr.otherwise),
-      }))
+        branches: expr.branches.map((branch) => caseBranch(to(branch.when), to(branch.then))),
+        otherwise: to(expr.otherwise),
+      }
     case 'arrayCast':
-      return build(() => ({ ...expr, argument: change(expr.argument), element: change(expr.element) }))
+      return { ...expr, argument: to(expr.argument), element: to(expr.element) }
     case 'array':
-      return build(() => ({ ...expr, elements: list(expr.elements) }))
+      return { ...expr, elements: expr.elements.map(to) }
     case 'row':
-      return build(() => ({ ...expr, fields: list(expr.fields) }))
+      return { ...expr, fields: expr.fields.map(to) }
     case 'rowCompare':
-      return build(() => ({ ...expr, left: list(expr.left), right: list(expr.right) }))
+      return { ...expr, left: expr.left.map(to), right: expr.right.map(to) }
     case 'subscript':
-      return build(() => ({ ...expr, argument: change(expr.argument), index: change(expr.index) }))
+      return { ...expr, argument: to(expr.argument), index: to(expr.index) }
     case 'slice':
-      return build(() => ({
-        ...expr,
-        argument: change(expr.argument),
-        from: expr.from && change(expr.from),
-        to: expr.to && change(expr.to),
-      }))
+      return { ...expr, argument: to(expr.argument), from: expr.from && to(expr.from), to: expr.to && to(expr.to) }
     case 'assignPart':
-      return build(() => ({
+      return {
         ...expr,
-        argument: change(expr.argument),
-        subscripts: expr.subscripts.map((part) => part && change(part)),
-        value: change(expr.value),
-      }))
+        argument: to(expr.argument),
+        subscripts: expr.subscripts.map((part) => part && to(part)),
+        value: to(expr.value),
+      }
     case 'anyArray':
-      return build(() => ({ ...expr, left: change(expr.left), array: change(expr.array) }))
+      return { ...expr, left: to(expr.left), array: to(expr.array) }
     case 'in':
-      return build(() => ({ ...expr, left: change(expr.left), list: list(expr.list) }))
+      return { ...expr, left: to(expr.left), list: expr.list.map(to) }
     case 'subquery':
-      return build(() => ({ ...expr, test: expr.test && change(expr.test) }))
+      return { ...expr, test: expr.test && to(expr.test) }
     case 'aggregate':
-      return build(() => ({
+      return {
         ...expr,
-        arguments: list(expr.arguments),
-        orderBy: expr.orderBy.map((key) => ({ ...key, expr: change(key.expr) })),
-        filter: expr.filter && change(expr.filter),
-      }))
+        arguments: expr.arguments.map(to),
+        orderBy: expr.orderBy.map((key) => ({ ...key, expr: to(key.expr) })),
+        filter: expr.filter && to(expr.filter),
+      }
     default:
       return unreachable(expr)
   }

@@ -1,9 +1,10 @@
 import { assert } from '../../../../protocol/assert.ts'
 import type { Expr, RelationId } from '../bind/bound.ts'
+import { children } from '../bind/walk.ts'
 import type { Node, SubqueryExpr } from './node.ts'
 import { exprsOfNode, inputsOf } from './node-walk.ts'
 import type { Planning } from './planning.ts'
-import { argumentsOf, eachExprOfQuery, eachFromItem } from './walk.ts'
+import { eachExprOfQuery, eachFromItem } from './walk.ts'
 
 /** Plans the subqueries that stand in the expressions of finished nodes, and those in theirs. */
 export function finishPlan(planning: Planning, root: Node): void {
@@ -19,7 +20,7 @@ export function finishPlan(planning: Planning, root: Node): void {
       const node = planSubquery(planning, expr)
       visitNode(node)
     }
-    argumentsOf(expr).forEach(visitExpr)
+    children(expr).forEach(visitExpr)
   }
   visitNode(root)
 }

@@ -1,5 +1,6 @@
 import { assert, unreachable } from '../../../../protocol/assert.ts'
 import type { Expr, FromItem, RelationId } from '../bind/bound.ts'
+import { some } from '../bind/walk.ts'
 import { waits } from '../execute/compile-expression.ts'
 import { accessPath, conditionSelectivity, type WantedOrder } from './access-path.ts'
 import { asComparison, isVolatileProcedure } from './comparison.ts'
@@ -8,7 +9,7 @@ import { type Layout, type Node, rowKeyColumn, type Slot, slotOf } from './node.
 import { booleanType, extend, oneRowNode, type Planning, rowKeyType } from './planning.ts'
 import { pushIntoQuery } from './push-down.ts'
 import { isStrict } from './strict.ts'
-import { conjunction, conjuncts, eachExprOfFrom, relationsIn, relationsOf, some } from './walk.ts'
+import { conjunction, conjuncts, eachExprOfFrom, relationsIn, relationsOf } from './walk.ts'
 
 /** A part of FROM that is planned on its own and then joined with the others of its group. */
 interface Unit {

@@ -1,4 +1,6 @@
 import type { Expr, Query, RelationId } from '../bind/bound.ts'
+import { sameExpr } from '../bind/same-expr.ts'
+import { children } from '../bind/walk.ts'
 import { waits } from '../execute/compile-expression.ts'
 import { procedureByOid } from '../functions/procedures.ts'
 import { accessPath } from './access-path.ts'
@@ -15,7 +17,7 @@ import {
 } from './node.ts'
 import { booleanType, columnExpr, outputLayout, type Planning } from './planning.ts'
 import { sqlType } from './sql-type.ts'
-import { argumentsOf, conjuncts, eachNode, rewrite, sameExpr } from './walk.ts'
+import { conjuncts, eachNode, rewrite } from './walk.ts'
 
 type Select = Extract<Query, { kind: 'select' }>
 type AggregateExpr = Extract<Expr, { kind: 'aggregate' }>
@@ -33,7 +35,7 @@ function aggregatesOf(query: Select): AggregateExpr[] {
       if (!found.some((other) => sameExpr(other, expr))) found.push(expr)
       return
     }
-    argumentsOf(expr).forEach(visit)
+    children(expr).forEach(visit)
   }
   for (const expr of expressionsAbove(query)) visit(expr)
   return found
@@ -125,7 +127,7 @@ function dependentColumns(query: Select, keys: readonly Expr[], layout: Layout):
       })
       return
     }
-    argumentsOf(expr).forEach(visit)
+    children(expr).forEach(visit)
   }
   expressionsAbove(query).forEach(visit)
   return found

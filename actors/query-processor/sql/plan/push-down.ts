@@ -1,7 +1,9 @@
 import type { Expr, Query, RelationId } from '../bind/bound.ts'
+import { sameExpr } from '../bind/same-expr.ts'
+import { children, some } from '../bind/walk.ts'
 import { waits } from '../execute/compile-expression.ts'
 import { isVolatileProcedure } from './comparison.ts'
-import { argumentsOf, rewrite, sameExpr, some } from './walk.ts'
+import { rewrite } from './walk.ts'
 
 /**
  * Moves conditions over a subquery's output into the subquery, as far as they mean the same there: not past LIMIT or DISTINCT ON, past
@@ -51,7 +53,7 @@ function columnsRead(condition: Expr, output: RelationId): number[] | undefined 
   const visit = (expr: Expr): void => {
     if (expr.kind === 'column' && expr.relation === output) columns.push(expr.column)
     if (expr.kind === 'wholeRow' && expr.relation === output) whole = true
-    argumentsOf(expr).forEach(visit)
+    children(expr).forEach(visit)
   }
   visit(condition)
   return whole ? undefined : columns

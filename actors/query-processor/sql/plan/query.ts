@@ -1,5 +1,7 @@
 import { assert, unreachable } from '../../../../protocol/assert.ts'
 import type { CommonTable, Expr, FromItem, Query, RelationId, SortKey } from '../bind/bound.ts'
+import { sameExpr } from '../bind/same-expr.ts'
+import { some } from '../bind/walk.ts'
 import { waits } from '../execute/compile-expression.ts'
 import type { WantedOrder } from './access-path.ts'
 import { fold } from './fold.ts'
@@ -10,7 +12,7 @@ import { isOrdered } from './ordering.ts'
 import { columnExpr, extend, oneRowNode, outputLayout, type Planning } from './planning.ts'
 import { planExists, rewriteIn } from './semi-join.ts'
 import { columnOfOutput, projectSets } from './target-sets.ts'
-import { conjuncts, eachExprOfQuery, eachFromItem, relationsIn, relationsOf, sameExpr, some } from './walk.ts'
+import { conjuncts, eachExprOfQuery, eachFromItem, relationsIn, relationsOf } from './walk.ts'
 
 type Select = Extract<Query, { kind: 'select' }>
 

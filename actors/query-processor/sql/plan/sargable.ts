@@ -1,11 +1,11 @@
 import type { Expr, RelationId } from '../bind/bound.ts'
+import { some } from '../bind/walk.ts'
 import type { Table } from '../catalog/schema.ts'
 import { procedureByOid } from '../functions/procedures.ts'
 import { asComparison, type Comparison, commuted, comparisonOf, isInteger, withoutRelabel } from './comparison.ts'
 import { likePrefix } from './like.ts'
 import type { KeyPart, StorageFilter } from './node.ts'
 import { sqlType } from './sql-type.ts'
-import { some } from './walk.ts'
 
 /** What a conjunct says about one column of a table: the raw material of key bounds. */
 export interface ColumnCondition {

@@ -1,4 +1,5 @@
 import type { Expr, FromItem, Query, RelationId } from '../bind/bound.ts'
+import { some } from '../bind/walk.ts'
 import { waits } from '../execute/compile-expression.ts'
 import { asComparison } from './comparison.ts'
 import { fold } from './fold.ts'
@@ -6,7 +7,7 @@ import { isVolatile, planFrom } from './from.ts'
 import { join } from './join.ts'
 import type { Node } from './node.ts'
 import type { Planning } from './planning.ts'
-import { conjuncts, eachExprOfFrom, relationsIn, relationsOf, rewrite, some } from './walk.ts'
+import { conjuncts, eachExprOfFrom, relationsIn, relationsOf, rewrite } from './walk.ts'
 
 type Select = Extract<Query, { kind: 'select' }>
 

@@ -1,8 +1,10 @@
 import type { Expr, RelationId } from '../bind/bound.ts'
+import { sameExpr } from '../bind/same-expr.ts'
+import { children, some } from '../bind/walk.ts'
 import type { TypeRef } from '../catalog/schema.ts'
 import type { Node } from './node.ts'
 import { columnExpr, outputLayout, type Planning } from './planning.ts'
-import { argumentsOf, rewrite, sameExpr, some } from './walk.ts'
+import { rewrite } from './walk.ts'
 
 export const columnOfOutput = (relation: RelationId, column: number, type: TypeRef): Expr => ({
   kind: 'column',
@@ -21,9 +23,9 @@ export function projectSets(planning: Planning, input: Node, targets: readonly E
   for (;;) {
     const innermost: Call[] = []
     const visit = (expr: Expr): void => {
-      if (isSet(expr) && !argumentsOf(expr).some((argument) => some(argument, isSet))) {
+      if (isSet(expr) && !children(expr).some((argument) => some(argument, isSet))) {
         if (!innermost.some((other) => sameExpr(other, expr))) innermost.push(expr)
-      } else argumentsOf(expr).forEach(visit)
+      } else children(expr).forEach(visit)
     }
     exprs.forEach(visit)
     const layout = outputLayout(

@@ -1,105 +1,18 @@
 import { unreachable } from '../../../../protocol/assert.ts'
 import type { CommonTable, Expr, FromItem, ModifyStatement, Query, RelationId } from '../bind/bound.ts'
+import { children, withChildren } from '../bind/walk.ts'
 
-/** The same node over other arguments. Queries inside subqueries stay as they are; their `test` is an argument. */
-export function mapArguments(expr: Expr, to: (argument: Expr) => Expr): Expr {
-  switch (expr.kind) {
-    case 'constant':
-    case 'parameter':
-    case 'column':
-    case 'wholeRow':
-    case 'elementInput':
-    case 'subqueryOutput':
-    case 'session':
-      return expr
-    case 'call':
-    case 'and':
-    case 'or':
-    case 'coalesce':
-    case 'greatest':
-    case 'least':
-      return { ...expr, arguments: expr.arguments.map(to) }
-    case 'not':
-    case 'isNull':
-    case 'isBoolean':
-    case 'relabel':
-    case 'viaText':
-    case 'typmod':
-    case 'arrayCast':
-    case 'field':
-      return { ...expr, argument: to(expr.argument) }
-    case 'isDistinct':
-      return { ...expr, left: to(expr.left), right: to(expr.right) }
-    case 'case':
-      return {
-        ...expr,
-        // biome-ignore lint/suspicious/noThenProperty: the bound tree's name for a branch's result; nobody awaits it
-        branches: expr.branches.map((branch) => ({ when: to(branch.when), then: to(branch.then) })),
-        otherwise: to(expr.otherwise),
-      }
-    case 'array':
-      return { ...expr, elements: expr.elements.map(to) }
-    case 'row':
-      return { ...expr, fields: expr.fields.map(to) }
-    case 'rowCompare':
-      return { ...expr, left: expr.left.map(to), right: expr.right.map(to) }
-    case 'subscript':
-      return { ...expr, argument: to(expr.argument), index: to(expr.index) }
-    case 'slice':
-      return {
-        ...expr,
-        argument: to(expr.argument),
-        from: expr.from && to(expr.from),
-        to: expr.to && to(expr.to),
-      }
-    case 'assignPart':
-      return {
-        ...expr,
-        argument: to(expr.argument),
-        subscripts: expr.subscripts.map((part) => part && to(part)),
-        value: to(expr.value),
-      }
-    case 'anyArray':
-      return { ...expr, left: to(expr.left), array: to(expr.array) }
-    case 'in':
-      return { ...expr, left: to(expr.left), list: expr.list.map(to) }
-    case 'subquery':
-      return expr.test === undefined ? expr : { ...expr, test: to(expr.test) }
-    case 'aggregate':
-      return {
-        ...expr,
-        arguments: expr.arguments.map(to),
-        orderBy: expr.orderBy.map((key) => ({ ...key, expr: to(key.expr) })),
-        filter: expr.filter && to(expr.filter),
-      }
-    default:
-      return unreachable(expr)
-  }
-}
-
-export function argumentsOf(expr: Expr): readonly Expr[] {
-  const found: Expr[] = []
-  mapArguments(expr, (argument) => {
-    found.push(argument)
-    return argument
-  })
-  return found
-}
+export { children as argumentsOf, withChildren as mapArguments }
 
 /** Top down: where `to` answers an expression, that takes the place of the node; elsewhere its arguments are mapped. */
 export function rewrite(expr: Expr, to: (expr: Expr) => Expr | undefined): Expr {
-  return to(expr) ?? mapArguments(expr, (argument) => rewrite(argument, to))
-}
-
-/** Whether any node passes; queries inside subqueries are not entered. */
-export function some(expr: Expr, test: (expr: Expr) => boolean): boolean {
-  return test(expr) || argumentsOf(expr).some((argument) => some(argument, test))
+  return to(expr) ?? withChildren(expr, (argument) => rewrite(argument, to))
 }
 
 /** Every node, those of subqueries included. */
 export function eachNode(expr: Expr, visit: (expr: Expr) => void): void {
   visit(expr)
-  for (const argument of argumentsOf(expr)) eachNode(argument, visit)
+  for (const argument of children(expr)) eachNode(argument, visit)
   if (expr.kind === 'subquery') eachExprOfQuery(expr.query, (inner) => eachNode(inner, visit))
 }
 
@@ -205,22 +118,8 @@ export function relationsIn(item: FromItem, into: RelationId[] = []): RelationId
 
 /** References to a CTE by its id, wherever they stand in the query. */
 export function eachFromItem(query: Query, visit: (item: FromItem) => void): void {
-  const from = (item: FromItem): void => {
-    visit(item)
-    if (item.kind === 'join') {
-      from(item.left)
-      from(item.right)
-    } else if (item.kind === 'subquery') eachFromItem(item.query, visit)
-  }
-  const common = (cte: CommonTable): void => {
-    if (cte.kind === 'plain') eachFromItem(cte.query, visit)
-    else if (cte.kind === 'recursive') {
-      eachFromItem(cte.start, visit)
-      eachFromItem(cte.step, visit)
-    } else eachFromItemOfModify(cte.statement, visit)
-  }
-  query.ctes.forEach(common)
-  if (query.kind === 'select' && query.from) from(query.from)
+  for (const cte of query.ctes) eachFromItemOfCommonTable(cte, visit)
+  if (query.kind === 'select' && query.from) eachFromItemIn(query.from, visit)
   if (query.kind === 'setOperation') {
     eachFromItem(query.left, visit)
     eachFromItem(query.right, visit)
@@ -228,10 +127,27 @@ export function eachFromItem(query: Query, visit: (item: FromItem) => void): voi
   subqueriesOf((visitExpr) => eachDirectExpr(query, visitExpr), visit)
 }
 
+function eachFromItemIn(item: FromItem, visit: (item: FromItem) => void): void {
+  visit(item)
+  if (item.kind === 'join') {
+    eachFromItemIn(item.left, visit)
+    eachFromItemIn(item.right, visit)
+  } else if (item.kind === 'subquery') eachFromItem(item.query, visit)
+}
+
+function eachFromItemOfCommonTable(cte: CommonTable, visit: (item: FromItem) => void): void {
+  if (cte.kind === 'plain') eachFromItem(cte.query, visit)
+  else if (cte.kind === 'modifying') eachFromItemOfModify(cte.statement, visit)
+  else {
+    eachFromItem(cte.start, visit)
+    eachFromItem(cte.step, visit)
+  }
+}
+
 function subqueriesOf(each: (visit: (expr: Expr) => void) => void, visit: (item: FromItem) => void): void {
   const enter = (expr: Expr): void => {
     if (expr.kind === 'subquery') eachFromItem(expr.query, visit)
-    argumentsOf(expr).forEach(enter)
+    children(expr).forEach(enter)
   }
   each(enter)
 }
@@ -259,23 +175,10 @@ function eachJoinExpr(item: FromItem, visit: (expr: Expr) => void): void {
 }
 
 export function eachFromItemOfModify(statement: ModifyStatement, visit: (item: FromItem) => void): void {
-  for (const cte of statement.ctes) {
-    if (cte.kind === 'plain') eachFromItem(cte.query, visit)
-    else if (cte.kind === 'recursive') {
-      eachFromItem(cte.start, visit)
-      eachFromItem(cte.step, visit)
-    } else eachFromItemOfModify(cte.statement, visit)
-  }
-  const from = (item: FromItem): void => {
-    visit(item)
-    if (item.kind === 'join') {
-      from(item.left)
-      from(item.right)
-    } else if (item.kind === 'subquery') eachFromItem(item.query, visit)
-  }
+  for (const cte of statement.ctes) eachFromItemOfCommonTable(cte, visit)
   if (statement.kind === 'insert') {
     if (statement.source) eachFromItem(statement.source, visit)
-  } else from(statement.from)
+  } else eachFromItemIn(statement.from, visit)
   subqueriesOf((enter) => {
     statement.returning?.targets.forEach(enter)
     if (statement.kind === 'insert') {
@@ -303,21 +206,4 @@ export function conjunction(parts: readonly Expr[]): Expr | undefined {
   const [first] = parts
   if (first === undefined || parts.length === 1) return first
   return { kind: 'and', type: first.type, arguments: parts }
-}
-
-/** Structural equality; positions in the text do not count. */
-export function sameExpr(a: Expr, b: Expr): boolean {
-  return a === b || (a.kind === b.kind && sameValue(a, b))
-}
-
-function sameValue(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
-  if (Array.isArray(a) !== Array.isArray(b) || Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false
-  if (a instanceof Map) return false
-  const left = a as Record<string, unknown>
-  const right = b as Record<string, unknown>
-  const names = Object.keys(left).filter((name) => name !== 'at')
-  if (names.length !== Object.keys(right).filter((name) => name !== 'at').length) return false
-  return names.every((name) => sameValue(left[name], right[name]))
 }
