@@ -53,6 +53,14 @@ export interface Files {
   syncDirectory(path: string): void
 }
 
+/** Runs beside the main thread and shares nothing with it: questions and answers are copied. */
+export interface Thread {
+  /** Rejects when the thread fails or is ended. */
+  ask(question: unknown): Promise<unknown>
+  /** At once, whatever it is doing. */
+  end(): void
+}
+
 /**
  * Everything outside the program, in one injected value (architecture decision 14): nothing else reads a clock, draws a number, opens a
  * file or a socket. Sockets of clients are the frontend's own door (`bus/sockets.ts`).
@@ -63,6 +71,8 @@ export interface World {
   random(stream: string): Random
   readonly files: Files
   readonly bus: Bus
+  /** Starts a thread that answers with the module's `answer`; undefined where all must happen in one, as in the simulator. */
+  readonly startThread?: (module: URL) => Thread
   /** A point where the simulator may take the rare path; false outside it. */
   maybe(name: string): boolean
   /** Unhandled failure of an actor: the world decides whether the process stops. */

@@ -7,7 +7,7 @@ import { RandomSeries } from './random-series.ts'
 import type { Session } from './session.ts'
 import { sessionRows } from './session-rows.ts'
 import type { Catalog, SequenceRelation } from './sql/catalog/schema.ts'
-import type { FunctionContext } from './sql/functions/registry.ts'
+import type { Aside, FunctionContext } from './sql/functions/registry.ts'
 
 /** What the functions of one statement know of their session. */
 export class StatementContext implements FunctionContext {
@@ -17,9 +17,11 @@ export class StatementContext implements FunctionContext {
   readonly backendId: number
   readonly user: string
   readonly database: string
+  readonly aside: Aside | undefined
   private readonly session: Session
 
-  constructor(session: Session, catalog: Catalog) {
+  constructor(session: Session, catalog: Catalog, aside?: Aside) {
+    this.aside = aside
     this.session = session
     this.catalog = catalog
     this.transactionTime = session.transactionTime

@@ -9,6 +9,7 @@ import { memoryBytesMax } from './runtime.ts'
 import type { Session } from './session.ts'
 import type { BoundStatement, OutputColumn } from './sql/bind/bound.ts'
 import type { Catalog } from './sql/catalog/schema.ts'
+import { AsideCalls } from './sql/execute/aside-calls.ts'
 import { execute, executeAtOnce } from './sql/execute/execute.ts'
 import type { Affected, Run } from './sql/execute/run.ts'
 import type { Task } from './task.ts'
@@ -58,6 +59,7 @@ class StatementRun implements Run {
   readonly catalog: Catalog
   readonly parameters: readonly Value[]
   readonly functions: StatementContext
+  readonly aside: AsideCalls | undefined
   readonly memory: StatementMemory
   private readonly session: Session
   private spillMade: ReturnType<Session['runtime']['newSpill']>
@@ -69,7 +71,9 @@ class StatementRun implements Run {
     this.access = transaction
     this.catalog = catalog
     this.parameters = parameters
-    this.functions = new StatementContext(session, catalog)
+    const threads = session.runtime.asideThreads
+    this.aside = threads === undefined ? undefined : new AsideCalls(threads)
+    this.functions = new StatementContext(session, catalog, this.aside)
     this.memory = new StatementMemory(session.runtime.memory, memoryBytesMax)
   }
 
@@ -87,6 +91,7 @@ class StatementRun implements Run {
   }
 
   release(): void {
+    this.aside?.release()
     this.spillMade?.release()
     this.memory.release()
   }

@@ -8,6 +8,7 @@ import { transactionBytesDefault } from '../../protocol/limits.ts'
 import type { QueryProcessorPort, QuerySession, SessionStart } from '../../protocol/session.ts'
 import { Lifecycle } from '../actor.ts'
 import type { Topology } from '../topology.ts'
+import { AsideThreads } from './aside-threads.ts'
 import type { Circle } from './circle.ts'
 import { BusCircle } from './circle-bus.ts'
 import { ShownTransactions } from './identity.ts'
@@ -77,6 +78,7 @@ export class QueryProcessor implements QueryProcessorPort {
       database: options.database ?? 'postgres',
       memory: new MemoryPool(memoryBytesMax / 4),
       waitingLine: new WaitingLine(world.clock),
+      asideThreads: world.startThread === undefined ? undefined : new AsideThreads(world.startThread),
       newTransaction,
       newSpill: options.newSpill ?? ((): undefined => undefined),
       bug,
@@ -109,6 +111,7 @@ export class QueryProcessor implements QueryProcessorPort {
 
   private stop(): void {
     this.jobs.stop()
+    this.runtime.asideThreads?.close()
     for (const session of [...this.sessions]) session.close()
   }
 }

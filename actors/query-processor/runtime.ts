@@ -1,5 +1,6 @@
 import type { MaybePromise } from '../../bus/bus.ts'
 import type { World } from '../../bus/world.ts'
+import type { AsideThreads } from './aside-threads.ts'
 import type { Circle } from './circle.ts'
 import type { ShownTransactions } from './identity.ts'
 import type { Jobs } from './jobs.ts'
@@ -29,6 +30,8 @@ export interface Runtime {
   readonly memory: MemoryPool
   /** Where long statements wait for each other. */
   readonly waitingLine: WaitingLine
+  /** Undefined: the world has no threads. */
+  readonly asideThreads: AsideThreads | undefined
   newTransaction(nextSequenceValue: (sequenceOid: number) => MaybePromise<bigint>): Transaction
   /** A scratch area for one statement, emptied by `release`; undefined where there is no disk. */
   newSpill(): (SpillArea & { release(): void }) | undefined

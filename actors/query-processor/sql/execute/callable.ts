@@ -7,6 +7,7 @@ import { type Procedure, procedureByOid } from '../functions/procedures.ts'
 import type { CallTypes, FunctionContext } from '../functions/registry.ts'
 import { comparisonOf } from '../plan/comparison.ts'
 import { sqlType } from '../plan/sql-type.ts'
+import { asideCall, mayGoAside } from './aside-functions.ts'
 import type { Evaluate, Frame } from './frame.ts'
 import { arithmeticKernel, comparisonKernel, type Kernel } from './kernels.ts'
 
@@ -16,6 +17,8 @@ type LooseEvaluate = (row: readonly Value[], frame: Frame) => Value | Promise<Va
 /** One call site's function, ready to be put over compiled arguments. */
 export interface Callable {
   readonly volatile: boolean
+  /** May be carried out aside, if its values are huge. */
+  readonly aside: boolean
   evaluate(args: readonly Evaluate[]): Evaluate
   /** The answer may be a promise. */
   evaluateLoose(args: readonly Evaluate[]): LooseEvaluate
@@ -34,10 +37,12 @@ export function callableOf(oid: Oid, types: CallTypes, at: number | undefined): 
   const comparison = comparisonOf(oid)
   const kernel = comparison === undefined ? arithmeticKernel(procedure.source) : comparisonKernel(comparison)
   if (kernel !== undefined) return kernelCall(kernel)
-  const implementation = scalarImplementation(procedure.language === 'internal' ? procedure.source : procedure.name)
+  const key = procedure.language === 'internal' ? procedure.source : procedure.name
+  const implementation = scalarImplementation(key)
   if (implementation === undefined) throw unsupportedFunction(procedure, at)
   const call = (typeof implementation === 'function' ? implementation : implementation.specialize(types)) as Function
-  return functionCall(call, procedure)
+  const isPlain = typeof implementation === 'function'
+  return functionCall(isPlain && mayGoAside(procedure) ? asideCall(call, key) : call, procedure)
 }
 
 function kernelCall(kernel: Kernel): Callable {
@@ -53,6 +58,7 @@ function kernelCall(kernel: Kernel): Callable {
   }
   return {
     volatile: false,
+    aside: false,
     evaluate,
     evaluateLoose: evaluate,
     two: () => (a, b) => (a === null || b === null ? null : kernel(a, b)),
@@ -64,6 +70,7 @@ function functionCall(call: Function, procedure: Procedure): Callable {
     procedure.strict ? strictCall(call, args) : looseCall(call, args)
   return {
     volatile: procedure.volatility === 'v',
+    aside: mayGoAside(procedure),
     evaluateLoose,
     evaluate: (args) => evaluateLoose(args) as Evaluate,
     two: () => (a, b, frame) => (procedure.strict && (a === null || b === null) ? null : (call(frame.context, a, b) as Value)),

@@ -27,6 +27,8 @@ export interface Compiled {
   readonly sites: readonly number[]
   /** Evaluation may throw a Site: only `evaluateWaiting` will do. */
   readonly waits: boolean
+  /** Evaluation may throw an AsideCall, where it is told that it can. */
+  readonly aside: boolean
 }
 
 /** Compiles the expressions of one plan. Sites get places in the frame behind those the planner gave out. */
@@ -53,7 +55,7 @@ export class ExpressionCompiler {
     const waiting = waits(expr)
     const compilation = new Compilation(this, layout, waiting, this.prepare)
     const evaluate = compilation.compile(expr)
-    return { evaluate, sites: compilation.sites, waits: waiting }
+    return { evaluate, sites: compilation.sites, waits: waiting, aside: compilation.aside }
   }
 }
 
@@ -75,6 +77,7 @@ type Extreme = Expr & { readonly kind: 'greatest' | 'least'; readonly arguments:
 
 class Compilation {
   readonly sites: number[] = []
+  aside = false
   private readonly owner: ExpressionCompiler
   private readonly layout: Layout
   private readonly waiting: boolean
@@ -233,6 +236,7 @@ class Compilation {
       variadic: expr.variadic === true,
     }
     const callable = callableOf(expr.procedure, types, expr.at)
+    if (callable.aside) this.aside = true
     if (this.waiting && callable.volatile) return this.volatileCall(callable, args)
     return callable.evaluate(args)
   }

@@ -4,6 +4,7 @@ import type { Value } from '../../../../protocol/values/value.ts'
 import type { Expr } from '../bind/bound.ts'
 import type { DeleteNode, InsertNode, Layout, Node, Plan, TableScan, UpdateNode } from '../plan/node.ts'
 import { encodeIndexColumn, encodeKeyColumn, rowKeyOfEntry } from '../plan/table-key.ts'
+import { AsideCall } from './aside-calls.ts'
 import { ExpressionCompiler, waits } from './compile-expression.ts'
 import { type Evaluate, emptyRow, type Frame, type Row, unset } from './frame.ts'
 import { exact } from './key-bounds.ts'
@@ -30,7 +31,19 @@ export function preparePoint(plan: Plan): PointStatement | undefined {
         ? pointChange(root, compiler)
         : pointSelect(root, compiler)
   if (statement === undefined) return undefined
-  return (run, affected) => statement(frameOf(run, affected, compiler.slotCount))
+  return (run, affected) => {
+    const { aside } = run
+    try {
+      if (aside !== undefined) aside.canWait = true
+      return statement(frameOf(run, affected, compiler.slotCount))
+    } catch (thrown) {
+      // Values come before anything is done with them: the stream begins anew.
+      if (thrown instanceof AsideCall) return undefined
+      throw thrown
+    } finally {
+      if (aside !== undefined) aside.canWait = false
+    }
+  }
 }
 
 const noTables: Frame['commonTables'] = new Map()

@@ -84,7 +84,11 @@ class Preparation {
         return prepareScan(
           node,
           (expr) => this.plain(expr, noLayout),
-          (expr) => this.plain(expr, node.layout),
+          (expr) => {
+            const compiled = this.compile(expr, node.layout)
+            assert(!compiled.waits, 'an expression that waits is evaluated by an operator that can')
+            return compiled
+          },
         )
       case 'storageAggregate':
         return storageAggregateRow(node, (expr) => this.plain(expr, noLayout))

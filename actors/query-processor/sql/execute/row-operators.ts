@@ -15,7 +15,7 @@ export function filterRows(input: Opener, condition: Compiled, once: boolean): O
       if ((yield* evaluateWaiting(condition, emptyRow, frame)) === true) yield* input(frame)
     }
   }
-  if (condition.waits) {
+  if (condition.waits || condition.aside) {
     return function* (frame): Stream {
       const turns = new Turns(frame.run)
       for (const item of input(frame)) {
@@ -52,7 +52,7 @@ export function filterRows(input: Opener, condition: Compiled, once: boolean): O
 
 export function projectRows(input: Opener, exprs: readonly Compiled[]): Opener {
   const evaluates = exprs.map((expr) => expr.evaluate)
-  if (exprs.every((expr) => !expr.waits)) {
+  if (exprs.every((expr) => !expr.waits && !expr.aside)) {
     return function* (frame): Stream {
       const turns = new Turns(frame.run)
       for (const item of input(frame)) {
@@ -97,14 +97,14 @@ function* projectedWaiting(exprs: readonly Compiled[], row: Row, frame: Frame): 
   const made = new Array<Value>(exprs.length)
   for (let i = 0; i < exprs.length; i++) {
     const expr = exprs[i] as Compiled
-    made[i] = !expr.waits ? expr.evaluate(row, frame) : yield* evaluateWaiting(expr, row, frame)
+    made[i] = !expr.waits && !expr.aside ? expr.evaluate(row, frame) : yield* evaluateWaiting(expr, row, frame)
   }
   return made
 }
 
 /** Rows as they are written, or as often as they are given. */
 export function valuesRows(rows: readonly (readonly Compiled[])[]): Opener {
-  const plain = rows.map((row) => (row.some((expr) => expr.waits) ? undefined : row.map((expr) => expr.evaluate)))
+  const plain = rows.map((row) => (row.some((expr) => expr.waits || expr.aside) ? undefined : row.map((expr) => expr.evaluate)))
   return function* (frame): Stream {
     const { parameters } = frame
     const given = parameters instanceof GivenRows ? parameters : undefined

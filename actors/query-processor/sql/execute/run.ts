@@ -2,6 +2,7 @@ import type { Value } from '../../../../protocol/values/value.ts'
 import type { Catalog } from '../catalog/schema.ts'
 import type { FunctionContext } from '../functions/registry.ts'
 import type { Access } from './access.ts'
+import type { AsideCalls } from './aside-calls.ts'
 
 /** Rows on their way up the plan. A row is an array in the operator's column order. */
 export type Batch = readonly (readonly Value[])[]
@@ -36,6 +37,8 @@ export interface Run {
   readonly catalog: Catalog
   readonly parameters: readonly Value[]
   readonly functions: FunctionContext
+  /** Undefined: every call is carried out in place. */
+  readonly aside?: AsideCalls | undefined
   readonly memory: MemoryBudget
   /** Throws 57014 once the statement is cancelled or timed out. Called at least every thousand rows. */
   checkInterrupts(): void

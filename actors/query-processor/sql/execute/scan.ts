@@ -6,10 +6,12 @@ import type { Table } from '../catalog/schema.ts'
 import type { TableScan } from '../plan/node.ts'
 import { rowKeyOfEntry } from '../plan/table-key.ts'
 import type { RowBatch } from './access.ts'
+import type { Compiled } from './compile-expression.ts'
 import { type Evaluate, emptyRow, type Frame, type Opener, pause, type Row, settled } from './frame.ts'
 import { compileBounds } from './key-bounds.ts'
 import { compileRowDecoder, type RowDecoder } from './row-decoder.ts'
 import type { Stream, Suspension } from './run.ts'
+import { evaluateAside } from './site.ts'
 import { compileStorageFilter } from './storage-filter.ts'
 
 export type CompilePlain = (expr: Expr) => Evaluate
@@ -41,12 +43,12 @@ interface Parts {
   readonly predicate: ((frame: Frame) => Predicate) | undefined
   readonly layout: RowLayout
   readonly decode: RowDecoder
-  readonly filter: Evaluate | undefined
+  readonly filter: Compiled | undefined
   readonly limits: readonly Evaluate[]
 }
 
 /** `compile` is for values known when the scan opens, `compileFilter` for conditions over its rows. */
-export function prepareScan(scan: TableScan, compile: CompilePlain, compileFilter: CompilePlain): Opener {
+export function prepareScan(scan: TableScan, compile: CompilePlain, compileFilter: (expr: Expr) => Compiled): Opener {
   const parts: Parts = {
     scan,
     ranges: compileBounds(scan, compile).ranges,
@@ -60,14 +62,22 @@ export function prepareScan(scan: TableScan, compile: CompilePlain, compileFilte
   return scan.index === undefined ? (frame) => rows(parts, frame) : (frame) => entries(parts, frame)
 }
 
-function kept(parts: Parts, keys: readonly Key[], bytes: readonly (Uint8Array | undefined)[], frame: Frame): Row[] {
-  const { decode, filter } = parts
+function* kept(
+  parts: Parts,
+  keys: readonly Key[],
+  bytes: readonly (Uint8Array | undefined)[],
+  frame: Frame,
+): Generator<Suspension, Row[], void> {
+  const { decode } = parts
+  const filter = parts.filter?.evaluate
+  const aside = parts.filter?.aside === true
   const found: Row[] = []
   for (let i = 0; i < bytes.length; i++) {
     const stored = bytes[i]
     if (stored === undefined) continue
     const row = decode(keys[i] as Key, stored)
-    if (filter === undefined || filter(row, frame) === true) found.push(row)
+    if (filter === undefined) found.push(row)
+    else if ((aside ? yield* evaluateAside(filter, row, frame) : filter(row, frame)) === true) found.push(row)
   }
   return found
 }
@@ -107,7 +117,7 @@ function* points(parts: Parts, frame: Frame): Stream {
       const images = yield* getAll(part, frame)
       part = images.flatMap((image) => (image === undefined ? [] : [rowKeyOfEntry(scan.table, image)]))
     }
-    const batch = kept(parts, part, yield* getAll(part, frame), frame)
+    const batch = yield* kept(parts, part, yield* getAll(part, frame), frame)
     if (batch.length > 0) yield batch
     if (run.shouldYield()) yield pause
   }
@@ -137,7 +147,7 @@ function* rows(parts: Parts, frame: Frame): Stream {
       frame.counters?.keysRead(scan, batch.keysRead)
       left -= batch.rows.length
       if (batch.rows.length > 0) {
-        const found = kept(parts, batch.keys, batch.rows, frame)
+        const found = yield* kept(parts, batch.keys, batch.rows, frame)
         if (found.length > 0) yield found
       }
       if (run.shouldYield()) yield pause
@@ -161,7 +171,7 @@ function* entries(parts: Parts, frame: Frame): Stream {
       frame.counters?.keysRead(scan, batch.keysRead + batch.rows.length)
       left -= batch.rows.length
       const keys = batch.rows.map((image) => rowKeyOfEntry(scan.table, image))
-      const found = kept(parts, keys, yield* getAll(keys, frame), frame)
+      const found = yield* kept(parts, keys, yield* getAll(keys, frame), frame)
       if (found.length > 0) yield found
       if (run.shouldYield()) yield pause
     }

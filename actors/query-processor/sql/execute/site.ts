@@ -1,4 +1,5 @@
 import type { Value } from '../../../../protocol/values/value.ts'
+import { AsideCall } from './aside-calls.ts'
 import { type Evaluate, type Frame, type Row, settled, unset } from './frame.ts'
 import type { Suspension } from './run.ts'
 
@@ -26,12 +27,27 @@ export function* evaluateFilled(evaluate: Evaluate, row: Row, frame: Frame): Gen
   for (;;) {
     let site: Site
     try {
-      return evaluate(row, frame)
+      return yield* evaluateAside(evaluate, row, frame)
     } catch (thrown) {
       if (!(thrown instanceof Site)) throw thrown
       site = thrown
     }
     yield* site.fill(row, frame)
+  }
+}
+
+/** Evaluates an expression whose calls may be carried out aside. */
+export function* evaluateAside(evaluate: Evaluate, row: Row, frame: Frame): Generator<Suspension, Value, void> {
+  const { aside } = frame.run
+  if (aside === undefined) return evaluate(row, frame)
+  try {
+    aside.canWait = true
+    return evaluate(row, frame)
+  } catch (thrown) {
+    if (!(thrown instanceof AsideCall)) throw thrown
+    return yield* aside.finish(thrown, () => evaluate(row, frame))
+  } finally {
+    aside.canWait = false
   }
 }
 

@@ -50,7 +50,15 @@ export interface FunctionContext {
   storageBytes?(storageId: number): number | undefined
   /** pg_sleep, and anything else that takes its time: resolves or rejects with 57014. */
   sleep(milliseconds: number): Promise<void>
+  /** Where calls with huge values are carried out while whoever evaluates waits; undefined: in place. */
+  readonly aside?: Aside | undefined
   /** Argument and result types of the call being made, for polymorphic functions. */
+}
+
+export interface Aside {
+  readonly canWait: boolean
+  /** The call's answer, or a throw that whoever evaluates turns into waiting. `source` is pg_proc.prosrc. */
+  call(source: string, values: readonly Value[]): Value
 }
 
 /** Types at the call site, known when the expression is compiled: polymorphic functions (array_append, to_jsonb ...) need them. */

@@ -1,0 +1,57 @@
+import { SqlArray, type Value } from '../../../../protocol/values/value.ts'
+import type { Procedure } from '../functions/procedures.ts'
+import type { FunctionContext } from '../functions/registry.ts'
+
+/** What a call may take in place, in nanoseconds by a rough estimate. */
+const nanosMax = 20_000_000
+/** For one character, byte or element. */
+const nanosPerUnit = 15
+/** Regular expressions, for one character of the text and a small pattern. */
+const nanosPerMatchedUnit = 80
+
+/** Values that cross over to a thread and back: bool, bytea, name, int8, int2, int4, text, json, bpchar, varchar, text[]. */
+const crossing = new Set([16, 17, 19, 20, 21, 23, 25, 114, 1042, 1043, 1009])
+/** Those of them that can be huge. */
+const huge = new Set([17, 25, 114, 1042, 1043, 1009])
+/** As quick as the copy to another thread. */
+const quick = new Set(['textlen', 'textoctetlen', 'byteaoctetlen', 'textcat', 'byteacat', 'text_starts_with', 'ascii'])
+
+/** Functions that look at nothing but their values, which may be huge. */
+export function mayGoAside({ volatility, arguments: types, result, source, kind }: Procedure): boolean {
+  if (volatility !== 'i' || kind !== 'function' || quick.has(source)) return false
+  return types.some((oid) => huge.has(oid)) && types.every((oid) => crossing.has(oid)) && crossing.has(result)
+}
+
+type Function = (context: FunctionContext, ...values: readonly Value[]) => Value | Promise<Value>
+
+/** The function under its `key` (pg_proc.prosrc, or its name), which goes aside where its values are huge and whoever evaluates can wait. */
+export function asideCall(call: Function, key: string): Function {
+  const isMatch = key.includes('regex') || key === 'substring'
+  return (context, a, b, ...rest) => {
+    const { aside } = context
+    if (aside?.canWait === true && nanosOf(isMatch, a as Value, b, rest) > nanosMax) {
+      return aside.call(key, b === undefined ? [a as Value] : [a as Value, b, ...rest])
+    }
+    return b === undefined ? call(context, a as Value) : call(context, a as Value, b, ...rest)
+  }
+}
+
+function nanosOf(isMatch: boolean, a: Value, b: Value | undefined, rest: readonly Value[]): number {
+  if (isMatch && typeof b === 'string') return sizeOf(a) * nanosPerMatchedUnit * patternWeight(b)
+  let units = sizeOf(a) + (b === undefined ? 0 : sizeOf(b))
+  for (const value of rest) units += sizeOf(value)
+  return units * nanosPerUnit
+}
+
+function sizeOf(value: Value): number {
+  if (typeof value === 'string' || value instanceof Uint8Array) return value.length
+  return value instanceof SqlArray ? value.elements.length * 4 : 0
+}
+
+/** How much more work a pattern is than a short one: bounded repetitions are written out. */
+function patternWeight(pattern: string): number {
+  if (pattern.length < 32 && !pattern.includes('{')) return 1
+  let weight = pattern.length / 32
+  for (const [bounds] of pattern.matchAll(/\{[\d,]+\}/g)) weight *= Math.max(1, ...bounds.slice(1, -1).split(',').map(Number))
+  return Math.max(1, weight)
+}

@@ -1,0 +1,56 @@
+import { assert } from '../../../../protocol/assert.ts'
+import { SqlError, type SqlErrorFields } from '../../../../protocol/errors.ts'
+import { SqlArray, type Value } from '../../../../protocol/values/value.ts'
+import { scalarImplementation } from './implementations.ts'
+import type { FunctionContext, ScalarFunction } from './registry.ts'
+
+/*
+ * Calls that take long because their values are huge are carried out in a thread beside the main one: nobody waits for them but their
+ * statement, and a cancel ends them amid their work. Here is what crosses over, and the thread's end of it.
+ */
+
+export interface Question {
+  /** pg_proc.prosrc, as implementations are found. */
+  readonly source: string
+  readonly values: readonly unknown[]
+}
+
+export type Answer =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'mistake'; readonly code: string; readonly message: string; readonly fields: SqlErrorFields }
+  | { readonly kind: 'bug'; readonly stack: string }
+
+interface PackedArray {
+  readonly elements: readonly Value[]
+  readonly lowerBound: number
+}
+
+/** Copies between threads lose their class. */
+export function packed(value: Value): unknown {
+  if (!(value instanceof SqlArray)) return value
+  const { elements, lowerBound } = value
+  return { elements, lowerBound } satisfies PackedArray
+}
+
+export function unpacked(value: unknown): Value {
+  if (typeof value !== 'object' || value === null) return value as Value
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  const { elements, lowerBound } = value as PackedArray
+  return new SqlArray(elements, lowerBound)
+}
+
+/** What comes here is immutable and looks at nothing of a session. */
+const noContext = {} as FunctionContext
+
+/** Runs in the thread. */
+export function answer({ source, values }: Question): Answer {
+  try {
+    const implementation = scalarImplementation(source)
+    assert(typeof implementation === 'function', `${source} is a plain function`)
+    const value = (implementation as ScalarFunction)(noContext, ...(values.map(unpacked) as never[]))
+    return { kind: 'value', value: packed(value as Value) }
+  } catch (error) {
+    if (error instanceof SqlError) return { kind: 'mistake', code: error.code, message: error.message, fields: error.fields }
+    return { kind: 'bug', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  }
+}
