@@ -21,6 +21,7 @@ export const journalBugs: readonly PlantedBug[] = [
     oracle: 'assertion',
     settings: { faultyMs: 8_000, clients: 12 },
     faults: [...slowSyncs, ...crashes],
+    from: 6,
     plant: () =>
       replace(EmbeddedLog, 'renew', async (_, self, [segment]) => {
         const file: FileHandle = (self.files as Files).open((segment as { path: string }).path, 'append')
@@ -60,7 +61,7 @@ export const journalBugs: readonly PlantedBug[] = [
     // Whatever the journal says is read again at every start.
     settings: { faultyMs: 8_000, clients: 3, checkpointDelayMs: 100_000 },
     faults: [...slowSyncs, ...crashes],
-    from: 6,
+    from: 3,
     plant: () =>
       replace(Chain, 'close', (original, self, [entry, message, hash]) => {
         const { parts, partHashes } = self as { parts: unknown[]; partHashes: unknown[] }
@@ -78,7 +79,7 @@ export const journalBugs: readonly PlantedBug[] = [
     workload: 'index-job',
     oracle: 'index-job',
     settings: { faultyMs: 2_000, clients: 12 },
-    from: 20,
+    from: 17,
     plant: () =>
       replace(BusCircle, 'commit', (original, _, [request]) => {
         const { checks } = request as { checks: readonly { key?: Key; mode: Mode }[] }
