@@ -249,6 +249,8 @@ interface QueryHead {
   readonly withTies: boolean
 }
 
+export type Select = Extract<Query, { kind: 'select' }>
+
 export type Query =
   | (QueryHead & {
       readonly kind: 'select'

@@ -8,6 +8,7 @@ import { bindOnConflict } from './on-conflict.ts'
 import { firstLocation, type InsertStmt, locationIn, type SelectStmt } from './parse-tree.ts'
 import { bindReturning } from './returning.ts'
 import { QueryScope } from './scope.ts'
+import { selectFrom } from './select-from.ts'
 import { withColumns } from './source.ts'
 import { defaultOf, rowRules } from './table-rules.ts'
 import { openTarget } from './target-table.ts'
@@ -192,23 +193,12 @@ function whole(target: Target, values: readonly Expr[]): readonly Expr[] {
 }
 
 function castSource(query: Query, id: number, columns: readonly Column[], exprs: readonly Expr[]): Query {
-  return {
-    kind: 'select',
-    ctes: [],
-    columns: columns.map((column) => ({ name: column.name, type: column.type, tableOid: 0, attnum: 0 })),
-    limit: undefined,
-    offset: undefined,
-    withTies: false,
-    from: { kind: 'subquery', id, query, lateral: false, columns: query.columns },
-    where: undefined,
-    grouped: false,
-    groupBy: [],
-    having: undefined,
-    targets: exprs,
-    distinct: 'none',
-    orderBy: [],
-    locking: [],
-  }
+  return selectFrom(
+    query,
+    id,
+    columns.map(({ name, type }) => ({ name, type, tableOid: 0, attnum: 0 })),
+    exprs,
+  )
 }
 
 function requireCount(

@@ -3,6 +3,7 @@ import { unknownOid } from '../functions/builtin-types.ts'
 import type { Expr, OutputColumn, Query } from './bound.ts'
 import { coerceToCommonType, coerceTypmod } from './coerce.ts'
 import type { QueryScope } from './scope.ts'
+import { selectFrom } from './select-from.ts'
 
 export const sameType = (a: TypeRef, b: TypeRef): boolean => a.oid === b.oid && a.typmod === b.typmod
 
@@ -48,21 +49,5 @@ function castAround(
 ): Query {
   const id = scope.newRelation()
   const targets = query.columns.map((column, i) => cast({ kind: 'column', type: column.type, relation: id, column: i }, i))
-  return {
-    kind: 'select',
-    ctes: [],
-    columns,
-    limit: undefined,
-    offset: undefined,
-    withTies: false,
-    from: { kind: 'subquery', id, query, lateral: false, columns: query.columns },
-    where: undefined,
-    grouped: false,
-    groupBy: [],
-    having: undefined,
-    targets,
-    distinct: 'none',
-    orderBy: [],
-    locking: [],
-  }
+  return selectFrom(query, id, columns, targets)
 }

@@ -1,9 +1,7 @@
-import type { Expr, FromItem, OutputColumn, Query } from './bound.ts'
+import type { Expr, FromItem, OutputColumn, Query, Select } from './bound.ts'
 import { sameExpr } from './same-expr.ts'
 import type { QueryScope } from './scope.ts'
 import { children, some, withChildren } from './walk.ts'
-
-type Select = Query & { kind: 'select' }
 
 export const returnsSet = (expr: Expr): boolean => some(expr, (inner) => inner.kind === 'call' && inner.returnsSet)
 

@@ -6,6 +6,7 @@ import { type AExpr, locationIn, type Node, type SubLink } from './parse-tree.ts
 import { requireSubqueriesAllowed } from './places.ts'
 import { compareRows } from './row-comparison.ts'
 import type { BoundQuery, QueryScope } from './scope.ts'
+import { selectFrom } from './select-from.ts'
 
 /** transformSubLink: subqueries in expressions. */
 export function bindSubLink(scope: QueryScope, node: SubLink, bindChild: (node: Node) => Expr): Expr {
@@ -88,23 +89,7 @@ export function rowFields(scope: QueryScope, { query, outer }: BoundQuery): Expr
     type,
     fields: columns.map((output, column) => ({ kind: 'column', type: output.type, relation: id, column })),
   }
-  const wrapped: Query = {
-    kind: 'select',
-    ctes: [],
-    columns: [{ name: 'row', type, tableOid: 0, attnum: 0 }],
-    limit: undefined,
-    offset: undefined,
-    withTies: false,
-    from: { kind: 'subquery', id, query, lateral: false, columns },
-    where: undefined,
-    grouped: false,
-    groupBy: [],
-    having: undefined,
-    targets: [row],
-    distinct: 'none',
-    orderBy: [],
-    locking: [],
-  }
+  const wrapped = selectFrom(query, id, [{ name: 'row', type, tableOid: 0, attnum: 0 }], [row])
   const subquery: Expr = { kind: 'subquery', type, how: 'scalar', query: wrapped, test: undefined, outer }
   return columns.map((output, field) => ({ kind: 'field', type: output.type, argument: subquery, field }))
 }

@@ -5,6 +5,7 @@ import { bindExpr } from './expression.ts'
 import { addItem } from './from-names.ts'
 import { firstLocation, type Node, type SelectStmt } from './parse-tree.ts'
 import type { QueryOptions, QueryScope } from './scope.ts'
+import { selectFrom } from './select-from.ts'
 import type { Target } from './target-list.ts'
 import { bindWith } from './with.ts'
 
@@ -78,18 +79,14 @@ function orderedOver(scope: QueryScope, select: SelectStmt, values: Query & { ki
     return { ...values, orderBy, ...limits }
   }
   return {
-    kind: 'select',
-    ctes: values.ctes,
-    columns: values.columns,
+    ...selectFrom(
+      { ...values, ctes: [] },
+      id,
+      values.columns,
+      targets.map((target) => target.expr),
+    ),
     ...limits,
-    from: { kind: 'subquery', id, query: { ...values, ctes: [] }, lateral: false, columns: values.columns },
-    where: undefined,
-    grouped: false,
-    groupBy: [],
-    having: undefined,
-    targets: targets.map((target) => target.expr),
-    distinct: 'none',
+    ctes: values.ctes,
     orderBy: sorts.map(({ key }) => key),
-    locking: [],
   }
 }

@@ -1,4 +1,4 @@
-import type { Expr, Query, RelationId } from '../bind/bound.ts'
+import type { Expr, RelationId, Select } from '../bind/bound.ts'
 import { sameExpr } from '../bind/same-expr.ts'
 import { children } from '../bind/walk.ts'
 import { waits } from '../execute/compile-expression.ts'
@@ -19,7 +19,6 @@ import { booleanType, columnExpr, outputLayout, type Planning } from './planning
 import { sqlType } from './sql-type.ts'
 import { conjuncts, eachNode, rewrite } from './walk.ts'
 
-type Select = Extract<Query, { kind: 'select' }>
 type AggregateExpr = Extract<Expr, { kind: 'aggregate' }>
 
 /** A grouped input, and what an expression over groups reads of it. */

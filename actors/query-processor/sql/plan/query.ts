@@ -1,5 +1,5 @@
 import { assert, unreachable } from '../../../../protocol/assert.ts'
-import type { CommonTable, Expr, FromItem, Query, RelationId, SortKey } from '../bind/bound.ts'
+import type { CommonTable, Expr, FromItem, Query, RelationId, Select, SortKey } from '../bind/bound.ts'
 import { sameExpr } from '../bind/same-expr.ts'
 import { some } from '../bind/walk.ts'
 import { waits } from '../execute/compile-expression.ts'
@@ -13,8 +13,6 @@ import { columnExpr, extend, oneRowNode, outputLayout, type Planning } from './p
 import { planExists, rewriteIn } from './semi-join.ts'
 import { columnOfOutput, projectSets } from './target-sets.ts'
 import { conjuncts, eachExprOfQuery, eachFromItem, relationsIn, relationsOf } from './walk.ts'
-
-type Select = Extract<Query, { kind: 'select' }>
 
 const constantTrue = (expr: Expr): boolean => expr.kind === 'constant' && expr.value === true
 

@@ -1,4 +1,5 @@
-import type { Expr, FromItem, Query, RelationId } from '../bind/bound.ts'
+import type { Expr, FromItem, RelationId, Select } from '../bind/bound.ts'
+import { selectFrom } from '../bind/select-from.ts'
 import { some } from '../bind/walk.ts'
 import { waits } from '../execute/compile-expression.ts'
 import { asComparison } from './comparison.ts'
@@ -8,8 +9,6 @@ import { join } from './join.ts'
 import type { Node } from './node.ts'
 import type { Planning } from './planning.ts'
 import { conjuncts, eachExprOfFrom, relationsIn, relationsOf, rewrite } from './walk.ts'
-
-type Select = Extract<Query, { kind: 'select' }>
 
 /**
  * `x IN (SELECT ...)` that reads nothing outside: a join with the distinct rows of the subquery, each of which can match but once.
@@ -36,23 +35,7 @@ function inAsItem(planning: Planning, condition: Expr): { item: FromItem; condit
   const output = planning.newRelation('subquery')
   const columns = query.columns
   const targets = columns.map((column, i): Expr => ({ kind: 'column', type: column.type, relation: inner, column: i }))
-  const distinct: Select = {
-    kind: 'select',
-    ctes: [],
-    columns,
-    limit: undefined,
-    offset: undefined,
-    withTies: false,
-    from: { kind: 'subquery', id: inner, query, lateral: false, columns },
-    where: undefined,
-    grouped: false,
-    groupBy: [],
-    having: undefined,
-    targets,
-    distinct: 'all',
-    orderBy: [],
-    locking: [],
-  }
+  const distinct: Select = { ...selectFrom(query, inner, columns, targets), distinct: 'all' }
   return {
     item: { kind: 'subquery', id: output, query: distinct, lateral: false, columns },
     condition: rewrite(test, (expr) =>
