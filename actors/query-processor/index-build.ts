@@ -10,6 +10,7 @@ import { decodeDocument, encodeDocument } from './sql/catalog/document.ts'
 import { CatalogDraft } from './sql/catalog/draft.ts'
 import { jobKey, relationVersionKey } from './sql/catalog/keys.ts'
 import type { CatalogCache } from './sql/catalog/load.ts'
+import { quoteIdentifier } from './sql/catalog/quote.ts'
 import type { Index, Table } from './sql/catalog/schema.ts'
 import { CatalogSnapshot } from './sql/catalog/snapshot.ts'
 import type { Job } from './sql/ddl/job.ts'
@@ -112,7 +113,7 @@ async function enter(
 }
 
 function duplicate(table: Table, index: Index, row: readonly Value[]): SqlError {
-  const names = index.columns.map(({ attnum }) => table.columns[attnum - 1]?.name ?? '')
+  const names = index.columns.map(({ attnum }) => quoteIdentifier(table.columns[attnum - 1]?.name ?? ''))
   const values = index.columns.map(({ attnum }) => {
     const value = row[attnum - 1] as Value
     const type = table.columns[attnum - 1]?.type.oid ?? 0

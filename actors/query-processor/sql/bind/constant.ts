@@ -1,3 +1,4 @@
+import { SqlError } from '../../../../protocol/errors.ts'
 import { typeByOid } from '../../../../protocol/values/registry.ts'
 import { boolOid, int4Oid, int8Oid, numericOid, unknownOid } from '../functions/builtin-types.ts'
 import type { Expr } from './bound.ts'
@@ -18,10 +19,10 @@ function constantOf(statement: Statement, constant: AConst): Expr {
   if (constant.boolval !== undefined)
     return { kind: 'constant', type: typeRef(boolOid), value: constant.boolval.boolval ?? false }
   if (constant.sval !== undefined) return { kind: 'constant', type: typeRef(unknownOid), value: constant.sval.sval ?? '' }
-  return numberOf(statement, constant.fval?.fval ?? '0')
+  return numberOf(statement, constant.fval?.fval ?? '0', locationIn(constant))
 }
 
-function numberOf(statement: Statement, written: string): Expr {
+function numberOf(statement: Statement, written: string, location: number): Expr {
   const plain = written.replaceAll('_', '')
   const negative = plain.startsWith('-')
   const digits = negative ? plain.slice(1) : plain
@@ -31,12 +32,17 @@ function numberOf(statement: Statement, written: string): Expr {
     const value = negative ? -magnitude : magnitude
     if (BigInt.asIntN(32, value) === value) return { kind: 'constant', type: typeRef(int4Oid), value: Number(value) }
     if (BigInt.asIntN(64, value) === value) return { kind: 'constant', type: typeRef(int8Oid), value }
-    return numeric(statement, value.toString())
+    return numeric(statement, value.toString(), location)
   }
-  return numeric(statement, plain)
+  return numeric(statement, plain, location)
 }
 
-function numeric(statement: Statement, written: string): Expr {
-  const value = typeByOid(numericOid)!.input(written, -1, statement.outside.settings)
-  return { kind: 'constant', type: typeRef(numericOid), value }
+function numeric(statement: Statement, written: string, location: number): Expr {
+  try {
+    const value = typeByOid(numericOid)!.input(written, -1, statement.outside.settings)
+    return { kind: 'constant', type: typeRef(numericOid), value }
+  } catch (error) {
+    if (error instanceof SqlError) throw statement.error(error.code, error.message, location, error.fields)
+    throw error
+  }
 }

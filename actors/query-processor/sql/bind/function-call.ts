@@ -170,7 +170,7 @@ function findFunction(
   if (inCatalog && isRefusedProcedure(name)) throw statement.unsupported(`the function ${name}`, location)
   throw statement.error('42883', `function ${signature} does not exist`, location, {
     hint:
-      (call.agg_order?.length ?? 0) > 0 && call.agg_within_group !== true
+      (call.agg_order?.length ?? 0) > 1 && call.agg_within_group !== true
         ? 'No aggregate function matches the given name and argument types. Perhaps you misplaced ORDER BY; ORDER BY must appear after all regular arguments of the aggregate.'
         : 'No function matches the given name and argument types. You might need to add explicit type casts.',
   })

@@ -27,7 +27,14 @@ export interface Node {
   readonly FuncCall?: FuncCall
   readonly GroupingFunc?: { readonly location?: number }
   readonly GroupingSet?: { readonly kind?: string; readonly location?: number }
-  readonly IndexElem?: { readonly name?: string; readonly expr?: Node; readonly collation?: unknown; readonly opclass?: unknown }
+  readonly IndexElem?: {
+    readonly name?: string
+    readonly expr?: Node
+    readonly collation?: readonly Node[]
+    readonly opclass?: readonly Node[]
+    readonly ordering?: string
+    readonly nulls_ordering?: string
+  }
   readonly InsertStmt?: InsertStmt
   readonly Integer?: { readonly ival?: number }
   readonly JoinExpr?: JoinExpr

@@ -1,4 +1,5 @@
 import type { TypeRef } from '../catalog/schema.ts'
+import { formatType } from '../functions/catalog-names.ts'
 import type { CommonTable, OutputColumn, Query } from './bound.ts'
 import { selectCommonType, typeName } from './coerce.ts'
 import { withTypes } from './output-types.ts'
@@ -59,9 +60,9 @@ function requireSameType(
   const second = { kind: 'subqueryOutput', type: step.columns[i]!.type, column: i } as const
   if (step.kind === 'select') statement.place(second, statement.locationOf(step.targets[i]!))
   const overall = selectCommonType(statement, [first, second], 'UNION')
-  const sameTypmod = second.type.oid !== overall || second.type.typmod === column.type.typmod
+  const sameTypmod = second.type.oid === overall && second.type.typmod === column.type.typmod
   if (overall !== column.type.oid || (!sameTypmod && column.type.typmod >= 0)) {
-    const shown = (type: TypeRef) => typeName(type.oid)
+    const shown = ({ oid, typmod }: TypeRef): string => formatType(oid, typmod) ?? typeName(oid)
     const message = `recursive query "${item.ctename}" column ${i + 1} has type ${shown(column.type)} in non-recursive term but type ${typeName(overall)} overall`
     const at = start.kind === 'select' ? statement.locationOf(start.targets[i]!) : -1
     throw statement.error('42804', message, at, {

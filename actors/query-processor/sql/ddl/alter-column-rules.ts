@@ -28,7 +28,7 @@ export function setDefault(alteration: Alteration, command: AlterTableCmd): void
   }
   // A serial's sequence still goes with its column; the column just does not draw from it any more.
   const bare = withoutDefault(column)
-  const expression = command.def === undefined ? undefined : storedDefault(alteration.work, command.def, bare)
+  const expression = command.def === undefined ? undefined : storedDefault(alteration.work.unplaced(), command.def, bare)
   alteration.putColumn(expression === undefined ? bare : { ...bare, default: expression })
   for (const oid of expression?.dependsOn ?? []) alteration.work.draft.needRelation(oid)
 }

@@ -48,13 +48,13 @@ export async function addColumn(alteration: Alteration, command: AlterTableCmd):
   addColumnPart(work, table.name, parts, definition)
   alteration.put({ ...table, columns: parts.columns })
   const position = table.columns.length
-  await addColumnParts(work, table.oid, parts)
+  await addColumnParts(work, table.oid, parts, work.unplaced())
   await fillNewColumn(alteration, position, parts.sequences.length > 0)
   const column = alteration.table.columns[position] as Column
   if (column.notNull) alteration.notNull.add(position)
   for (const key of parts.keys) {
     checkKey(work, alteration.table, key)
-    if (key.primary && alteration.table.primaryKey !== undefined) throw multiplePrimaryKeys(work, table.name, key)
+    if (key.primary && alteration.table.primaryKey !== undefined) throw multiplePrimaryKeys(work.unplaced(), table.name, key)
     const index = await addKey(work, table.oid, key)
     if (index.primary) alteration.notNull.add(position)
     else alteration.indexesToFill.add(index.oid)
@@ -205,7 +205,7 @@ function rebindDefault(alteration: Alteration, attnum: number, type: TypeRef): v
   const column = alteration.table.columns[attnum - 1] as Column
   if (column.default === undefined || column.sequenceOid !== undefined) return
   try {
-    const expression = storedDefault(alteration.work, column.default.node as Node, column)
+    const expression = storedDefault(alteration.work.unplaced(), column.default.node as Node, column)
     if (expression !== undefined) alteration.putColumn({ ...column, default: expression })
   } catch (error) {
     if (!(error instanceof SqlError) || error.code !== '42804') throw error

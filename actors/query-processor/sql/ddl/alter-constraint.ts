@@ -2,6 +2,7 @@ import { assert } from '../../../../protocol/assert.ts'
 import { SqlError } from '../../../../protocol/errors.ts'
 import type { Index } from '../catalog/schema.ts'
 import { indexesOf } from '../catalog/snapshot.ts'
+import { undefinedColumnOf } from './alter-column.ts'
 import type { Alteration } from './alteration.ts'
 import { addCheck, addKey, checkKey, constraintExists, multiplePrimaryKeys } from './constraints.ts'
 import { checkSpecification, keySpecification, refuseConstraint } from './create-table.ts'
@@ -29,10 +30,12 @@ export async function addConstraint(alteration: Alteration, command: AlterTableC
         return
       }
       const key = keySpecification(work, constraint)
+      const missing = key.columns.find((name) => alteration.column(name) === undefined)
+      if (key.primary && missing !== undefined) throw undefinedColumnOf(alteration.table, missing)
+      checkKey(work.unplaced(), alteration.table, key)
       if (key.primary && alteration.table.primaryKey !== undefined) {
-        throw multiplePrimaryKeys(work, alteration.table.name, { ...key, location: -1 })
+        throw multiplePrimaryKeys(work.unplaced(), alteration.table.name, key)
       }
-      checkKey(work, alteration.table, key)
       const nullable = alteration.table.columns.filter((column) => !column.notNull)
       const index = await addKey(work, oid, key)
       if (!index.primary) alteration.indexesToFill.add(index.oid)

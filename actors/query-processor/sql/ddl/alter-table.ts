@@ -6,10 +6,10 @@ import { addConstraint, dropConstraint, validateConstraint } from './alter-const
 import { Alteration } from './alteration.ts'
 import type { DdlWork } from './context.ts'
 import { roleName } from './create-schema.ts'
-import { ignoreStorageOptions } from './create-table.ts'
 import { changeOwner } from './move.ts'
 import { findNamed, isIndex, kindOf, missingRelation, systemCatalog } from './names.ts'
 import type { AlterTableCmd, AlterTableStmt } from './parse-tree.ts'
+import { ignoreStorageOptions } from './storage-options.ts'
 
 const objectNames: Readonly<Record<string, string>> = {
   OBJECT_TABLE: 'TABLE',
@@ -97,7 +97,7 @@ const actions: Readonly<Record<string, Action>> = {
   AT_ChangeOwner: ({ work, oid }, command) => {
     if (command.newowner !== undefined) changeOwner(work, oid, roleName(work, command.newowner))
   },
-  AT_SetRelOptions: ({ work }, command) => ignoreStorageOptions(work, command.def?.List?.items),
+  AT_SetRelOptions: ({ work }, command) => ignoreStorageOptions(work, command.def?.List?.items, 'table'),
   AT_ResetRelOptions: ignored('RESET of storage parameters'),
   AT_SetStatistics: ignored('SET STATISTICS'),
   AT_SetOptions: ignored('SET of column options'),

@@ -115,7 +115,7 @@ export async function addCheck(
   isNewTable = false,
 ): Promise<CheckConstraint> {
   const table = work.draft.relationByOid(tableOid) as Table
-  const bound = storedCheck(work, table, check.node)
+  const bound = storedCheck(isNewTable ? work : work.unplaced(), table, check.node)
   const taken = constraintNames(table)
   if (check.name !== undefined && taken.has(check.name)) {
     const isCheck = table.checks.some((other) => other.name === check.name)

@@ -78,6 +78,11 @@ export class DdlWork {
     return new DdlWork({ ...this.context, searchPath: [schema, ...this.context.searchPath] }, this.draft)
   }
 
+  /** The same work, for errors without a place: PostgreSQL has forgotten the text when ALTER TABLE comes to expressions and keys. */
+  unplaced(): DdlWork {
+    return new DdlWork({ ...this.context, positionOf: () => undefined }, this.draft)
+  }
+
   /** Was the relation there before this transaction? Only then can others write to it. */
   isCommitted(oid: Oid): boolean {
     return this.context.committedCatalog === undefined || this.context.committedCatalog.relationByOid(oid) !== undefined

@@ -1,5 +1,5 @@
 import { SqlError } from '../../../../protocol/errors.ts'
-import { type Node, texts } from '../bind/parse-tree.ts'
+import { texts } from '../bind/parse-tree.ts'
 import { encodeDocument } from '../catalog/document.ts'
 import { jobKey } from '../catalog/keys.ts'
 import type { Column, Index, IndexColumn, Table } from '../catalog/schema.ts'
@@ -7,7 +7,6 @@ import { defaultOperatorClass, staticRows } from '../catalog/system/static-rows.
 import { bpcharOid, builtinType, textOid, varcharOid } from '../functions/builtin-types.ts'
 import { checkIndexable, columnNamed } from './constraints.ts'
 import type { DdlWork } from './context.ts'
-import { ignoreStorageOptions } from './create-table.ts'
 import { newJob } from './job.ts'
 import {
   chooseName,
@@ -22,6 +21,7 @@ import {
 } from './names.ts'
 import type { IndexElem, IndexStmt } from './parse-tree.ts'
 import { doRowWork, hasRows } from './row-work.ts'
+import { ignoreStorageOptions } from './storage-options.ts'
 
 /** A table of up to so many rows gets its index inside the transaction; a larger one by a background job. */
 const rowsInPlaceMax = { alone: 10_000, async: 1_000, inBlock: 100_000 } as const
@@ -85,20 +85,22 @@ function refuseForms(work: DdlWork, statement: IndexStmt): void {
   if (statement.tableSpace !== undefined && statement.tableSpace !== 'pg_default') {
     throw new SqlError('42704', `tablespace "${statement.tableSpace}" does not exist`)
   }
-  ignoreStorageOptions(work, statement.options)
+  ignoreStorageOptions(work, statement.options, 'index')
 }
 
 function indexColumn(work: DdlWork, table: Table, element: IndexElem): IndexColumn {
   if (element.expr !== undefined) throw work.refuse('an index on an expression')
   if (element.collation !== undefined) {
-    const names = (element.collation as readonly { readonly String?: { readonly sval?: string } }[]).map(
-      (one) => one.String?.sval,
-    )
+    const names = texts(element.collation)
     if (!['C', 'POSIX', 'default', 'ucs_basic'].includes(names.at(-1) ?? '')) throw work.refuse(`collation "${names.join('.')}"`)
   }
   const column = columnNamed(table, element.name ?? '')
   if (column === undefined) throw new SqlError('42703', `column "${element.name}" does not exist`)
-  if (element.opclass !== undefined) checkOperatorClass(work, column, texts(element.opclass as readonly Node[]))
+  const { collation, displayName } = builtinType(column.type.oid)
+  if (element.collation !== undefined && collation === 0) {
+    throw new SqlError('42804', `collations are not supported by type ${displayName}`)
+  }
+  if (element.opclass !== undefined) checkOperatorClass(work, column, texts(element.opclass))
   const descending = element.ordering === 'SORTBY_DESC'
   const nullsFirst =
     element.nulls_ordering === 'SORTBY_NULLS_FIRST' || (descending && element.nulls_ordering !== 'SORTBY_NULLS_LAST')

@@ -12,6 +12,7 @@ import { copyTable } from './like.ts'
 import { creationSchema, nameIsTaken, relationExists } from './names.ts'
 import type { ColumnDef, Constraint, CreateStmt, DdlNode } from './parse-tree.ts'
 import { addOwnedSequence } from './sequence.ts'
+import { ignoreStorageOptions } from './storage-options.ts'
 
 export const columnsMax = 1_600
 const systemColumns = new Set(['tableoid', 'cmax', 'xmax', 'cmin', 'xmin', 'ctid'])
@@ -38,17 +39,19 @@ export async function createTable(work: DdlWork, statement: CreateStmt): Promise
   const { relation } = statement
   refuseForms(work, statement)
   const schema = creationSchema(work, relation)
-  if (nameIsTaken(work.draft, schema.oid, relation.relname)) {
-    if (statement.if_not_exists !== true) throw relationExists(relation.relname)
+  const taken = nameIsTaken(work.draft, schema.oid, relation.relname)
+  if (taken && statement.if_not_exists === true) {
     work.notice(`relation "${relation.relname}" already exists, skipping`, '42P07')
     return 'CREATE TABLE'
   }
   const oid = await work.oid()
   const head = { kind: 'table', oid, name: relation.relname, schemaOid: schema.oid, owner: work.context.user } as const
   const parts = collect(work, relation.relname, statement.tableElts ?? [])
-  checkColumns(parts.columns)
   const empty = { primaryKey: undefined, indexes: [], checks: [], system: false } as const
   const bare: Table = { ...head, ...empty, storageId: oid, columns: parts.columns }
+  checkKeys(work, bare, parts.keys)
+  checkColumns(parts.columns)
+  if (taken) throw relationExists(relation.relname)
   await finish(work, bare, parts)
   return 'CREATE TABLE'
 }
@@ -65,15 +68,7 @@ function refuseForms(work: DdlWork, statement: CreateStmt): void {
   if (statement.accessMethod !== undefined && statement.accessMethod !== 'heap') {
     throw new SqlError('42704', `access method "${statement.accessMethod}" does not exist`)
   }
-  ignoreStorageOptions(work, statement.options)
-}
-
-/** fillfactor and the like speak of pages, which we do not have: accepted, so that dumps load, and said aloud. */
-export function ignoreStorageOptions(work: DdlWork, options: readonly DdlNode[] | undefined): void {
-  for (const option of options ?? []) {
-    const name = option.DefElem?.defname
-    if (name !== undefined) work.notice(`storage parameter "${name}" has no effect and is ignored`)
-  }
+  ignoreStorageOptions(work, statement.options, 'table')
 }
 
 function collect(work: DdlWork, tableName: string, elements: readonly DdlNode[]): TableParts {
@@ -102,14 +97,20 @@ export function checkColumnName(name: string): void {
   }
 }
 
+function checkKeys(work: DdlWork, bare: Table, keys: readonly KeySpecification[]): void {
+  let primaryKeys = 0
+  for (const key of keys) {
+    if (key.primary && ++primaryKeys > 1) throw multiplePrimaryKeys(work, bare.name, key)
+    checkKey(work, bare, key)
+  }
+}
+
 /** Puts the table into the catalog with everything that was said about it, in PostgreSQL's order. */
 async function finish(work: DdlWork, bare: Table, parts: TableParts): Promise<void> {
   work.draft.put(bare)
-  await addColumnParts(work, bare.oid, parts)
+  await addColumnParts(work, bare.oid, parts, work)
   for (const check of parts.checks) await addCheck(work, bare.oid, check, true)
   const primary = parts.keys.filter((key) => key.primary)
-  if (primary.length > 1) throw multiplePrimaryKeys(work, bare.name, primary[1] as KeySpecification)
-  for (const key of parts.keys) checkKey(work, bare, key)
   for (const key of keysOnce([...primary, ...parts.keys.filter((other) => !other.primary)])) await addKey(work, bare.oid, key)
 }
 
@@ -128,15 +129,15 @@ function keysOnce(keys: readonly KeySpecification[]): KeySpecification[] {
   return once
 }
 
-/** Sequences and defaults of new columns that are in the draft already. */
-export async function addColumnParts(work: DdlWork, tableOid: Oid, parts: TableParts): Promise<void> {
+/** Sequences and defaults of new columns that are in the draft already; `binding` says whether errors of a default know their place. */
+export async function addColumnParts(work: DdlWork, tableOid: Oid, parts: TableParts, binding: DdlWork): Promise<void> {
   for (const { attnum, identity, options } of parts.sequences) {
     await addOwnedSequence(work, tableOid, { attnum, identity, options })
   }
   for (const { attnum, node } of parts.defaults) {
     const table = work.draft.relationByOid(tableOid) as Table
     const column = table.columns[attnum - 1] as Column
-    const expression = storedDefault(work, node, column)
+    const expression = storedDefault(binding, node, column)
     if (expression !== undefined) putColumn(work, table, { ...column, default: expression })
   }
   for (const { attnum, expression } of parts.storedDefaults) {
@@ -306,7 +307,7 @@ export function keySpecification(work: DdlWork, constraint: Constraint): KeySpec
   if (constraint.deferrable === true) throw work.refuse('a deferrable constraint', constraint.location)
   if (constraint.including !== undefined) throw work.refuse('INCLUDE', constraint.location)
   if (constraint.indexname !== undefined) throw work.refuse('a constraint USING INDEX', constraint.location)
-  ignoreStorageOptions(work, constraint.options)
+  ignoreStorageOptions(work, constraint.options, 'index')
   return {
     name: constraint.conname,
     primary: constraint.contype === 'CONSTR_PRIMARY',

@@ -180,8 +180,8 @@ export interface IndexStmt {
 export interface IndexElem {
   readonly name?: string
   readonly expr?: Node
-  readonly collation?: unknown
-  readonly opclass?: unknown
+  readonly collation?: readonly Node[]
+  readonly opclass?: readonly Node[]
   readonly opclassopts?: unknown
   readonly ordering?: string
   readonly nulls_ordering?: string

@@ -1,5 +1,6 @@
 import { SqlError } from '../../../../protocol/errors.ts'
 import type { Index, Table } from '../catalog/schema.ts'
+import { indexesOf } from '../catalog/snapshot.ts'
 import type { DdlWork } from './context.ts'
 import { findNamed, isIndex, missingRelation, systemCatalog } from './names.ts'
 import type { ReindexStmt } from './parse-tree.ts'
@@ -18,7 +19,8 @@ export async function reindex(work: DdlWork, statement: ReindexStmt): Promise<st
   if (isIndex(found)) await rebuild(work, work.draft.relationByOid(found.tableOid) as Table, [found])
   else if (found.kind !== 'table') throw new SqlError('42809', `"${found.name}" is not a table or materialized view`)
   else if (found.system) throw systemCatalog(found.name)
-  else await rebuild(work, found, found.indexes)
+  else if (indexesOf(found).length > 0) await rebuild(work, found, found.indexes)
+  else work.notice(`table "${found.name}" has no indexes to reindex`)
   return 'REINDEX'
 }
 

@@ -5,6 +5,7 @@ import { encodeRow } from '../../../../protocol/row.ts'
 import type { SqlType } from '../../../../protocol/values/type.ts'
 import type { Value } from '../../../../protocol/values/value.ts'
 import type { Expr } from '../bind/bound.ts'
+import { quoteIdentifier } from '../catalog/quote.ts'
 import type { Index, Table } from '../catalog/schema.ts'
 import { type Compiled, ExpressionCompiler } from '../execute/compile-expression.ts'
 import { newFrame } from '../execute/execute.ts'
@@ -157,7 +158,7 @@ class RowPass {
   private duplicate(index: Index, row: Row): SqlError {
     const { target } = this.order
     const { settings } = this.work.context.run.functions
-    const names = index.columns.map(({ attnum }) => target.columns[attnum - 1]?.name ?? '')
+    const names = index.columns.map(({ attnum }) => quoteIdentifier(target.columns[attnum - 1]?.name ?? ''))
     const values = index.columns.map(({ attnum }) => {
       const value = row[attnum - 1] as Value
       return value === null ? 'null' : (this.types[attnum - 1] as SqlType).output(value, settings)

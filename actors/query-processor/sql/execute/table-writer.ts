@@ -5,6 +5,7 @@ import { rowBytesMax } from '../../../../protocol/limits.ts'
 import { encodeRow } from '../../../../protocol/row.ts'
 import type { SqlType } from '../../../../protocol/values/type.ts'
 import type { Value } from '../../../../protocol/values/value.ts'
+import { quoteIdentifier } from '../catalog/quote.ts'
 import type { Index, Table } from '../catalog/schema.ts'
 import { sqlType } from '../plan/sql-type.ts'
 import { hiddenRowKey, indexEntry, rowKey } from '../plan/table-key.ts'
@@ -78,7 +79,7 @@ export class TableWriter {
   }
 
   uniqueViolation(index: Index, row: Row, frame: Frame): SqlError {
-    const columns = index.columns.map(({ attnum }) => this.table.columns[attnum - 1]!.name).join(', ')
+    const columns = index.columns.map(({ attnum }) => quoteIdentifier(this.table.columns[attnum - 1]!.name)).join(', ')
     const values = index.columns.map(({ attnum }) => {
       const value = row[attnum - 1] as Value
       return value === null ? 'null' : (this.types[attnum - 1] as SqlType).output(value, frame.context.settings)

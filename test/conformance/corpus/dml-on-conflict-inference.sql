@@ -1,0 +1,25 @@
+-- Which unique index an ON CONFLICT target means.
+create table t (id int primary key, a int);
+create table w (k text unique, c text collate "C" unique);
+insert into t values (1,1) on conflict (id desc) do nothing;
+insert into t values (1,1) on conflict (id nulls first) do nothing;
+insert into t values (1,1) on conflict (id int4_ops) do nothing;
+insert into t values (1,1) on conflict (id int8_ops) do nothing;
+insert into t values (1,1) on conflict (id nope_ops) do nothing;
+insert into t values (1,1) on conflict (id collate "C") do nothing;
+insert into t values (1,1) on conflict (id collate "nope") do nothing;
+insert into t values (1,1) on conflict (id, nope) do nothing;
+insert into t values (1,1) on conflict (i) do update set a = 1;
+insert into t values (1,1) on conflict (id) do update set i = 1;
+insert into t values (1,1) on conflict (id) do update set a = excluded.i;
+insert into t values (1,1) on conflict (id) do update set a = a;
+insert into t values (1,1) on conflict (id) do update set a = t.a + excluded.a where a > 0;
+insert into w values ('a', 'b');
+insert into w values ('a', 'c') on conflict (k) do nothing;
+insert into w values ('a', 'd') on conflict (k text_ops) do nothing;
+insert into w values ('a', 'd') on conflict (k text_pattern_ops) do nothing;
+insert into w values ('a', 'e') on conflict (k collate "default") do nothing;
+insert into w values ('a', 'e') on conflict (k collate "C") do nothing;
+insert into w values ('z', 'b') on conflict (c collate "C") do nothing;
+insert into w values ('z', 'b') on conflict (c collate "default") do nothing;
+select * from w;
