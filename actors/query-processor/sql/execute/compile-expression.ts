@@ -3,20 +3,22 @@ import { SqlError } from '../../../../protocol/errors.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
 import type { Jsonb } from '../../../../protocol/values/jsonb.ts'
 import { SqlArray, SqlRow, type Value } from '../../../../protocol/values/value.ts'
-import type { Expr, SessionValue } from '../bind/bound.ts'
+import type { Expr } from '../bind/bound.ts'
 import type { TypeRef } from '../catalog/schema.ts'
-import { procedureByOid } from '../functions/procedures.ts'
 import { comparisonOf, operatorOf } from '../plan/comparison.ts'
 import { type Layout, outerSlotName, type Plan, rowKeyColumn, slotOf } from '../plan/node.ts'
 import { renumbering } from '../plan/renumbering.ts'
 import { sqlType, typeOf } from '../plan/sql-type.ts'
-import { argumentsOf } from '../plan/walk.ts'
 import { withElement, withMember, withSlice } from './assign-part.ts'
 import { type Callable, callableOf } from './callable.ts'
-import { type Evaluate, type Frame, type Opener, type Row, unset } from './frame.ts'
+import { type Evaluate, type Frame, type Opener, unset } from './frame.ts'
+import { constantSet, hashableTest } from './in-lookup.ts'
 import { comparisonKernel, typeCompare, typeHashKey } from './kernels.ts'
+import { sessionValue } from './session-value.ts'
 import { Site } from './site.ts'
 import { SubquerySite } from './subquery.ts'
+import { conjunctionOf, disjunctionOf, isBooleanTest, isNullTest, rowComparison } from './three-valued.ts'
+import { waits } from './waits.ts'
 
 /**
  * An expression as a closure. `sites` are the places of the frame that hold answers of subqueries and volatile calls while one row is
@@ -57,19 +59,6 @@ export class ExpressionCompiler {
     const evaluate = compilation.compile(expr)
     return { evaluate, sites: compilation.sites, waits: waiting, aside: compilation.aside }
   }
-}
-
-/** Functions that may answer with a promise, by pg_proc.prosrc or name. */
-const mayWait = /^(nextval|setval|setval3|pg_sleep|pg_xact_status|txid_status)/
-
-/** Whether evaluation can need something that is not there at once. Then every volatile call in it is done once a row, whatever is retried. */
-export function waits(expr: Expr): boolean {
-  if (expr.kind === 'subquery') return true
-  if (expr.kind === 'call') {
-    const procedure = procedureByOid(expr.procedure)
-    if (procedure?.volatility === 'v' && mayWait.test(procedure.name)) return true
-  }
-  return argumentsOf(expr).some(waits)
 }
 
 type Kind<K extends Expr['kind']> = Extract<Expr, { kind: K }>
@@ -350,38 +339,7 @@ class Compilation {
       assert(part.type.oid === other.type.oid, 'the sides of a row comparison have been coerced to one type')
       return typeCompare(part.type)
     })
-    const { operator } = expr
-    if (operator === '=' || operator === '<>') {
-      return (row, frame) => {
-        let unknown = false
-        for (let i = 0; i < left.length; i++) {
-          const a = (left[i] as Evaluate)(row, frame)
-          const b = (right[i] as Evaluate)(row, frame)
-          if (a === null || b === null) unknown = true
-          else if ((compares[i] as (a: Value, b: Value) => number)(a, b) !== 0) return operator === '<>'
-        }
-        return unknown ? null : operator === '='
-      }
-    }
-    return (row, frame) => {
-      let order = 0
-      for (let i = 0; i < left.length && order === 0; i++) {
-        const a = (left[i] as Evaluate)(row, frame)
-        const b = (right[i] as Evaluate)(row, frame)
-        if (a === null || b === null) return null
-        order = (compares[i] as (a: Value, b: Value) => number)(a, b)
-      }
-      switch (operator) {
-        case '<':
-          return order < 0
-        case '<=':
-          return order <= 0
-        case '>':
-          return order > 0
-        default:
-          return order >= 0
-      }
-    }
+    return rowComparison(left, right, compares, expr.operator)
   }
 
   private subscript(expr: Kind<'subscript'>): Evaluate {
@@ -514,124 +472,5 @@ class Compilation {
       if (known === unset) throw site
       return known
     }
-  }
-}
-
-/** `left = output` with a hashable equality of one type: an uncorrelated IN becomes a look-up. */
-function hashableTest(expr: Kind<'subquery'>): { readonly left: Expr; readonly outputType: Oid } | undefined {
-  const { test } = expr
-  if (expr.how !== 'any' || test?.kind !== 'call' || test.arguments.length !== 2) return undefined
-  const comparison = comparisonOf(test.procedure)
-  const [left, right] = test.arguments as readonly [Expr, Expr]
-  if (comparison?.operator !== '=' || comparison.left !== comparison.right || right.kind !== 'subqueryOutput') return undefined
-  if (sqlType(comparison.left).hashKey === undefined) return undefined
-  return { left, outputType: comparison.left }
-}
-
-interface ConstantSet {
-  readonly keys: ReadonlySet<unknown>
-  readonly hasNull: boolean
-  readonly hashKey: (value: Value) => unknown
-}
-
-/** A longer list of constants compared by a hashable equality. */
-function constantSet(expr: Kind<'in'>): ConstantSet | undefined {
-  if (expr.list.length < 4) return undefined
-  const comparison = comparisonOf(expr.procedure)
-  if (comparison?.operator !== '=' || comparison.left !== comparison.right) return undefined
-  if (sqlType(comparison.left).hashKey === undefined) return undefined
-  const values: Value[] = []
-  for (const item of expr.list) {
-    if (item.kind !== 'constant') return undefined
-    values.push(item.value)
-  }
-  const hashKey = typeHashKey({ oid: comparison.left, typmod: -1 })
-  return {
-    keys: new Set(values.filter((value) => value !== null).map(hashKey)),
-    hasNull: values.includes(null),
-    hashKey,
-  }
-}
-
-function conjunctionOf(parts: readonly Evaluate[]): Evaluate {
-  if (parts.length === 2) {
-    const [left, right] = parts as readonly [Evaluate, Evaluate]
-    return (row, frame) => {
-      const a = left(row, frame)
-      if (a === false) return false
-      const b = right(row, frame)
-      return b === false ? false : a === null ? null : b
-    }
-  }
-  return (row, frame) => {
-    let unknown = false
-    for (const part of parts) {
-      const value = part(row, frame)
-      if (value === false) return false
-      if (value === null) unknown = true
-    }
-    return unknown ? null : true
-  }
-}
-
-function disjunctionOf(parts: readonly Evaluate[]): Evaluate {
-  return (row, frame) => {
-    let unknown = false
-    for (const part of parts) {
-      const value = part(row, frame)
-      if (value === true) return true
-      if (value === null) unknown = true
-    }
-    return unknown ? null : false
-  }
-}
-
-/** A row IS NULL when all its fields are, and IS NOT NULL when none is. */
-function isNullTest(argument: Evaluate, negated: boolean): Evaluate {
-  return (row, frame) => {
-    const value = argument(row, frame)
-    if (value instanceof SqlRow) {
-      return negated ? value.fields.every((field) => field !== null) : value.fields.every((field) => field === null)
-    }
-    return (value === null) !== negated
-  }
-}
-
-function isBooleanTest(argument: Evaluate, test: 'true' | 'false' | 'unknown', negated: boolean): Evaluate {
-  const wanted = test === 'unknown' ? null : test === 'true'
-  return (row: Row, frame: Frame) => (argument(row, frame) === wanted) !== negated
-}
-
-const inputTexts = {
-  current_date: 'today',
-  current_time: 'now',
-  localtime: 'now',
-  localtimestamp: 'now',
-} as const
-
-function sessionValue(value: SessionValue, type: TypeRef, frame: Frame): Value {
-  const { context } = frame
-  switch (value) {
-    case 'current_date':
-    case 'current_time':
-    case 'localtime':
-    case 'localtimestamp':
-      return sqlType(type.oid).input(inputTexts[value], type.typmod, context.settings)
-    case 'current_timestamp': {
-      const target = sqlType(type.oid)
-      return type.typmod === -1 || target.coerceTypmod === undefined
-        ? context.transactionTime
-        : target.coerceTypmod(context.transactionTime, type.typmod, true)
-    }
-    case 'current_user':
-    case 'session_user':
-    case 'current_role':
-      return context.user
-    case 'current_catalog':
-      return context.database
-    case 'current_schema':
-      return context.searchPath.find((name) => context.catalog.schema(name) !== undefined) ?? null
-    default:
-      return unreachable(value)
   }
 }

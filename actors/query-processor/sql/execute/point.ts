@@ -5,13 +5,14 @@ import type { Expr } from '../bind/bound.ts'
 import type { DeleteNode, InsertNode, Layout, Node, Plan, TableScan, UpdateNode } from '../plan/node.ts'
 import { encodeIndexColumn, encodeKeyColumn, rowKeyOfEntry } from '../plan/table-key.ts'
 import { AsideCall } from './aside-calls.ts'
-import { ExpressionCompiler, waits } from './compile-expression.ts'
+import { ExpressionCompiler } from './compile-expression.ts'
 import { type Evaluate, emptyRow, type Frame, type Row, unset } from './frame.ts'
 import { exact } from './key-bounds.ts'
 import { compileRowDecoder } from './row-decoder.ts'
 import { projected } from './row-operators.ts'
 import type { Affected, Batch, Run } from './run.ts'
 import { type CompiledCheck, TableWriter } from './table-writer.ts'
+import { waits } from './waits.ts'
 
 /** Carries a statement about one key out at once; undefined when it could not begin. */
 export type PointStatement = (run: Run, affected: Affected) => Batch | undefined

@@ -1,12 +1,12 @@
 import { SqlError } from '../../../../protocol/errors.ts'
 import { outputDefaults } from '../../../../protocol/values/type.ts'
 import type { Expr } from '../bind/bound.ts'
+import { withChildren } from '../bind/walk.ts'
 import { callableOf } from '../execute/callable.ts'
 import { emptyRow, type Frame } from '../execute/frame.ts'
 import { procedureByOid } from '../functions/procedures.ts'
 import { renumbering } from './renumbering.ts'
 import { sqlType } from './sql-type.ts'
-import { mapArguments } from './walk.ts'
 
 /** What an immutable function may look at: nothing of a session. */
 const folding = {
@@ -29,7 +29,7 @@ const isConstant = (expr: Expr): expr is Constant => expr.kind === 'constant'
 
 /** Immutable calls over constants become constants. One that fails stays: it fails when, and only if, it is reached. */
 export function fold(expr: Expr): Expr {
-  const folded = expr.kind === 'subquery' ? expr : mapArguments(expr, fold)
+  const folded = expr.kind === 'subquery' ? expr : withChildren(expr, fold)
   switch (folded.kind) {
     case 'call': {
       if (folded.returnsSet || !folded.arguments.every(isConstant)) return folded

@@ -1,7 +1,7 @@
 import { assert, unreachable } from '../../../../protocol/assert.ts'
 import type { Expr, FromItem, RelationId } from '../bind/bound.ts'
 import { some } from '../bind/walk.ts'
-import { waits } from '../execute/compile-expression.ts'
+import { waits } from '../execute/waits.ts'
 import { accessPath, conditionSelectivity, type WantedOrder } from './access-path.ts'
 import { asComparison, isVolatileProcedure } from './comparison.ts'
 import { join } from './join.ts'

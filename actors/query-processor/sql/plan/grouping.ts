@@ -1,7 +1,7 @@
 import type { Expr, RelationId, Select } from '../bind/bound.ts'
 import { sameExpr } from '../bind/same-expr.ts'
 import { children } from '../bind/walk.ts'
-import { waits } from '../execute/compile-expression.ts'
+import { waits } from '../execute/waits.ts'
 import { procedureByOid } from '../functions/procedures.ts'
 import { accessPath } from './access-path.ts'
 import { fold } from './fold.ts'

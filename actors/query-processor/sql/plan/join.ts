@@ -1,5 +1,5 @@
 import type { Expr, FromItem, RelationId } from '../bind/bound.ts'
-import { waits } from '../execute/compile-expression.ts'
+import { waits } from '../execute/waits.ts'
 import { accessPath, conditionSelectivity } from './access-path.ts'
 import { asComparison } from './comparison.ts'
 import type { JoinKind, Layout, Node, TableScan } from './node.ts'

@@ -1,7 +1,7 @@
 import type { Expr, Query, RelationId } from '../bind/bound.ts'
 import { sameExpr } from '../bind/same-expr.ts'
 import { children, some } from '../bind/walk.ts'
-import { waits } from '../execute/compile-expression.ts'
+import { waits } from '../execute/waits.ts'
 import { isVolatileProcedure } from './comparison.ts'
 import { rewrite } from './walk.ts'
 

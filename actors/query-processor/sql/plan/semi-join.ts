@@ -1,7 +1,7 @@
 import type { Expr, FromItem, RelationId, Select } from '../bind/bound.ts'
 import { selectFrom } from '../bind/select-from.ts'
 import { some } from '../bind/walk.ts'
-import { waits } from '../execute/compile-expression.ts'
+import { waits } from '../execute/waits.ts'
 import { asComparison } from './comparison.ts'
 import { fold } from './fold.ts'
 import { isVolatile, planFrom } from './from.ts'

@@ -2,8 +2,6 @@ import { unreachable } from '../../../../protocol/assert.ts'
 import type { CommonTable, Expr, FromItem, ModifyStatement, Query, RelationId } from '../bind/bound.ts'
 import { children, withChildren } from '../bind/walk.ts'
 
-export { children as argumentsOf, withChildren as mapArguments }
-
 /** Top down: where `to` answers an expression, that takes the place of the node; elsewhere its arguments are mapped. */
 export function rewrite(expr: Expr, to: (expr: Expr) => Expr | undefined): Expr {
   return to(expr) ?? withChildren(expr, (argument) => rewrite(argument, to))
