@@ -8,6 +8,9 @@ export const startupBytesMax = 10_000
 export const versionHorizonMicros = 5 * 60 * 1_000_000
 /** One transaction's write set, `--transaction-bytes-max`. */
 export const transactionBytesDefault = 1_073_741_824
+/** A transaction with more keys is long, and so is one with more bytes: it is staged (rule 19), and its writes lie packed. */
+export const longKeysMin = 4_000
+export const longBytesMin = 4_000_000
 /** One row or index entry. */
 export const rowBytesMax = 64 * 1_024 * 1_024
 /** The payload of one journal message; larger records go in chunks (rule 19). */

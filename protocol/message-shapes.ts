@@ -1,3 +1,4 @@
+import { assert } from './assert.ts'
 import type { MapVersion, Owner, Partition, Sequence, TransactionId, Vector } from './ids.ts'
 import { type Key, type KeyRange, keyBytesMax } from './key.ts'
 import type {
@@ -21,6 +22,7 @@ import type {
   VoteAnswer,
   Write,
 } from './messages.ts'
+import { PackedWrites, readPacked, type Writes } from './packed-writes.ts'
 import type { Predicate, StorageAggregate } from './predicate.ts'
 import {
   always,
@@ -60,6 +62,22 @@ export const idShape = struct<TransactionId>({ leader: partitionShape, epoch: wh
 export const ownerShape = latin1<Owner>(16)
 
 const write = struct<Write>({ key, operation: oneOf(['create', 'update', 'delete']), mode, postImage: maybe(bytes) })
+const packed: Shape<PackedWrites> = {
+  write(writer, { blocks, length }) {
+    writer.varint(length)
+    writer.varint(blocks.length)
+    for (const block of blocks) writer.lengthBytes(block.bytes)
+  },
+  read(reader) {
+    const [count, blockCount] = [reader.varint(), reader.varint()]
+    assert(blockCount <= reader.remaining, 'blocks fit into their message')
+    const blocks = Array.from({ length: blockCount }, () => reader.lengthBytes())
+    const { writes, rest } = readPacked(blocks, count)
+    assert(rest.length === 0, 'blocks hold as many writes as are counted')
+    return writes
+  },
+}
+const writes = union<Writes>((value) => (value instanceof PackedWrites ? 1 : 0), [list(write), packed] as Shape<never>[])
 const mark = struct<Mark>({ key, mode })
 const check: Shape<Check> = union<Check>((value) => ('range' in value ? 1 : 0), [
   struct<{ key: Key; mode: Mode }>({ key, mode }),
@@ -132,7 +150,7 @@ export const adjudicatorShapes: Shapes<AdjudicatorRequests> = {
       id: idShape,
       tauStart: tauShape,
       until: tauShape,
-      writes: list(write),
+      writes,
       checks: list(check),
       traceparent,
       inOrder: optional(truth) as Shape<boolean>,
@@ -191,9 +209,9 @@ export const postImagesShape = struct<PostImages>({
   partition: partitionShape,
   sequence: sequenceShape,
   tau: tauShape,
-  writes: list(write),
+  writes,
   traceparents: list(traceparent),
   staged: optional(whole()) as Shape<number>,
 })
 
-export const stagingShape = struct<Staging>({ kind: oneOf(['stage', 'unstage']), partition: partitionShape, writes: list(write) })
+export const stagingShape = struct<Staging>({ kind: oneOf(['stage', 'unstage']), partition: partitionShape, writes: packed })

@@ -1,5 +1,6 @@
 import type { Epoch, MapVersion, Oid, Owner, Partition, Sequence, TransactionId, Vector } from './ids.ts'
 import type { Key, KeyRange } from './key.ts'
+import type { PackedWrites, Writes } from './packed-writes.ts'
 import type { Predicate, StorageAggregate } from './predicate.ts'
 import type { Tau } from './time.ts'
 import type { Value } from './values/value.ts'
@@ -34,7 +35,7 @@ export type Check = { readonly key: Key; readonly mode: Mode } | { readonly rang
 export interface CommittedTransaction {
   readonly id: TransactionId
   readonly tauStart: Tau
-  readonly writes: readonly Write[]
+  readonly writes: Writes
   readonly checks: readonly Check[]
   /** W3C trace context of the committing statement, or ''. */
   readonly traceparent: string
@@ -89,7 +90,7 @@ export interface CommitRequest extends Stamped {
   readonly tauStart: Tau
   /** In no record above this tau (rule 4: an id is decided once). */
   readonly until: Tau
-  readonly writes: readonly Write[]
+  readonly writes: Writes
   readonly checks: readonly Check[]
   readonly traceparent: string
   /** Over several partitions: ask one owner after the other, because asking all at once has failed before (rule 24). */
@@ -123,6 +124,9 @@ export interface SettleRequest extends Stamped {
   readonly until: Tau
   readonly tauCommit: Tau | undefined
 }
+
+/** A request that fits into one turn. */
+export type ShortRequest = CommitRequest & { readonly writes: readonly Write[] }
 
 /** The one answer an id ever gets. `atLeast`: the tau from which a retry would pass. */
 export type Verdict =
@@ -205,7 +209,7 @@ export interface PostImages {
   readonly sequence: Sequence
   readonly tau: Tau
   /** Highest tau closed by this record: the version horizon may follow it. */
-  readonly writes: readonly Write[]
+  readonly writes: Writes
   readonly traceparents: readonly string[]
   /** The writes are those staged before, so many. */
   readonly staged?: number
@@ -218,7 +222,7 @@ export interface PostImages {
 export interface Staging {
   readonly kind: 'stage' | 'unstage'
   readonly partition: Partition
-  readonly writes: readonly Write[]
+  readonly writes: PackedWrites
 }
 
 /* ---------------------------------------------------------------- who says what to whom */

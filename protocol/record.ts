@@ -4,7 +4,8 @@ import { ByteReader, ByteWriter } from './bytes.ts'
 import { epoch, mapVersion, type Owner, partition } from './ids.ts'
 import type { Key, KeyRange } from './key.ts'
 import { journalMessageBytesMax } from './limits.ts'
-import type { Check, CommittedTransaction, JournalRecord, Mode, RecordHead, Write, WriteOperation } from './messages.ts'
+import type { Check, CommittedTransaction, JournalRecord, Mode, RecordHead, Write } from './messages.ts'
+import { encodeWrite, flagsOf, readPacked, WriteCursor } from './packed-writes.ts'
 import { type Tau, tau } from './time.ts'
 
 /**
@@ -26,12 +27,11 @@ const format = 1
 const kinds = ['part', 'epoch', 'commit', 'heartbeat', 'seal', 'open', 'stage', 'staged'] as const
 type Kind = (typeof kinds)[number]
 const modes: readonly Mode[] = ['X', 'N', 'S', 'R', 'E']
-const operations: readonly WriteOperation[] = ['create', 'update', 'delete']
 /** Room for everything but the body in a message. */
 const headBytesMax = 128
 const payloadBytesMax = journalMessageBytesMax - headBytesMax
-/** A slice of a large transaction ends here even when fewer writes are in it. Small messages let other records in between. */
-const sliceBytesMax = 262_144
+/** Checks of a large transaction in one message. */
+const checksMax = 2_000
 
 const hashBytes = 16
 
@@ -203,35 +203,20 @@ export function encodeStatement(statement: Statement): Buffer {
   return bodyWriter.take()
 }
 
-/** Encodes a large transaction's writes and checks a slice at a time. */
-export class StageEncoder {
-  /** Writes and checks encoded so far. */
-  next = 0
-  private readonly transaction: CommittedTransaction
-
-  constructor(transaction: CommittedTransaction) {
-    this.transaction = transaction
+/** A block of writes, or some checks, as the payloads of messages: several only where one write is larger than a message. */
+export function* stagePayloads(piece: Buffer): Iterable<Pick<StageMessage, 'goesOn' | 'payload'>> {
+  for (let from = 0; from < piece.length; from += payloadBytesMax) {
+    const to = Math.min(piece.length, from + payloadBytesMax)
+    yield { payload: piece.subarray(from, to), goesOn: to < piece.length }
   }
+}
 
-  get isDone(): boolean {
-    return this.next === this.transaction.writes.length + this.transaction.checks.length
-  }
-
-  /** Up to `itemsMax` more, as the payloads of messages: several only where one write is larger than a message. */
-  *slice(itemsMax: number): Iterable<Pick<StageMessage, 'goesOn' | 'payload'>> {
-    const { writes, checks } = this.transaction
+/** The checks of a large transaction, which follow its writes in the stage. */
+export function* encodeChecks(checks: readonly Check[]): Iterable<Buffer> {
+  for (let from = 0; from < checks.length; from += checksMax) {
     bodyWriter.reset()
-    const end = Math.min(writes.length + checks.length, this.next + itemsMax)
-    for (; this.next < end && bodyWriter.length < sliceBytesMax; this.next++) {
-      const i = this.next
-      if (i < writes.length) writeWrite(bodyWriter, writes[i] as Write)
-      else writeCheck(bodyWriter, checks[i - writes.length] as Check)
-    }
-    const piece = bodyWriter.take()
-    for (let from = 0; from < piece.length; from += payloadBytesMax) {
-      const to = Math.min(piece.length, from + payloadBytesMax)
-      yield { payload: piece.subarray(from, to), goesOn: to < piece.length }
-    }
+    for (const check of checks.slice(from, from + checksMax)) writeCheck(bodyWriter, check)
+    yield bodyWriter.take()
   }
 }
 
@@ -241,7 +226,9 @@ export function encodeCommit(transactions: readonly { readonly transaction: Comm
   bodyWriter.varint(transactions.length)
   for (const { transaction } of transactions) {
     writeTransactionHead(bodyWriter, transaction)
-    for (const write of transaction.writes) writeWrite(bodyWriter, write)
+    for (const { key, operation, mode, postImage } of transaction.writes) {
+      encodeWrite(bodyWriter, flagsOf(operation, mode), key, postImage)
+    }
     for (const check of transaction.checks) writeCheck(bodyWriter, check)
   }
   return bodyOf(bodyWriter.take())
@@ -256,16 +243,6 @@ function writeTransactionHead(writer: ByteWriter, { id, tauStart, traceparent, w
   writer.lengthLatin1(traceparent)
   writer.varint(writes.length)
   writer.varint(checks.length)
-}
-
-function writeWrite(writer: ByteWriter, { key, operation, mode, postImage }: Write): void {
-  writer.u8(operations.indexOf(operation) * 16 + modes.indexOf(mode))
-  writer.lengthLatin1(key)
-  if (postImage === undefined) writer.u8(0)
-  else {
-    writer.varint(postImage.length + 1)
-    writer.bytes(postImage)
-  }
 }
 
 function writeCheck(writer: ByteWriter, check: Check): void {
@@ -353,20 +330,21 @@ export function stagedId(last: LastMessage): CommittedTransaction['id'] {
 export function decodeStaged(last: LastMessage, stage: readonly Pick<StageMessage, 'goesOn' | 'payload'>[]): JournalRecord {
   const { partition, epoch, owner, mapVersion, tau, horizon, prevHash, payload } = last
   const { writeCount, checkCount, ...transaction } = readTransactionHead(new ByteReader(payload))
-  const writes: Write[] = []
-  const checks: Check[] = []
+  const pieces: Buffer[] = []
   let fragments: Buffer[] = []
   for (const { goesOn, payload: bytes } of stage) {
     fragments.push(bytes)
     if (goesOn) continue
-    const reader = new ByteReader(fragments.length === 1 ? bytes : Buffer.concat(fragments))
+    pieces.push(fragments.length === 1 ? bytes : Buffer.concat(fragments))
     fragments = []
-    while (reader.remaining > 0) {
-      if (writes.length < writeCount) writes.push(readWrite(reader))
-      else checks.push(readCheck(reader))
-    }
   }
-  assert(writes.length === writeCount && checks.length === checkCount, 'a stage holds what its record counts')
+  const { writes, rest } = readPacked(pieces, writeCount)
+  const checks: Check[] = []
+  for (const bytes of rest) {
+    const reader = new ByteReader(bytes)
+    while (reader.remaining > 0) checks.push(readCheck(reader))
+  }
+  assert(fragments.length === 0 && checks.length === checkCount, 'a stage holds what its record counts')
   const transactions = [{ ...transaction, writes, checks }]
   return { partition, epoch, owner, mapVersion, tau, horizon, prevHash, kind: 'commit', transactions }
 }
@@ -410,13 +388,10 @@ function readTransactionHead(
 }
 
 function readWrite(reader: ByteReader): Write {
-  const flags = reader.u8()
-  const operation = operations[flags >> 4]
-  const mode = modes[flags & 15]
-  assert(operation !== undefined && mode !== undefined, 'a write has an operation and a mode')
-  const key = reader.lengthLatin1() as Key
-  const length = reader.varint()
-  return { key, operation, mode, postImage: length === 0 ? undefined : reader.bytes(length - 1) }
+  const cursor = new WriteCursor(reader.buffer, reader.at)
+  assert(cursor.advance(), 'a record holds the writes that it counts')
+  reader.at = cursor.next
+  return cursor.write
 }
 
 function readCheck(reader: ByteReader): Check {

@@ -4,6 +4,7 @@ import type { VersionStore } from '../actors/storage/version-store.ts'
 import { partition, sequence } from '../protocol/ids.ts'
 import { droppedStorageKey, type Key, keyEnd, keyStart, storagePrefix } from '../protocol/key.ts'
 import type { PostImages, Write } from '../protocol/messages.ts'
+import { packWrites, type Writes } from '../protocol/packed-writes.ts'
 import { type Tau, tau } from '../protocol/time.ts'
 import { SeededRandom } from './simulation/random.ts'
 
@@ -34,11 +35,22 @@ class Applier {
     this.store = store
   }
 
-  async apply(at: number, writes: readonly Write[], p = p0): Promise<void> {
+  async apply(at: number, writes: Writes, p = p0): Promise<void> {
     const n = (this.next[p] ?? this.store.applied(p).sequence) + 1
     this.next[p] = n
     const images: PostImages = { partition: p, sequence: sequence(n), tau: tau(at), writes, traceparents: [] }
     await this.store.apply(images)
+  }
+
+  /** A large transaction, staged in pieces. */
+  async staged(at: number, writes: readonly Write[]): Promise<void> {
+    const { store } = this
+    const sorted = [...packWrites(writes)]
+    for (let from = 0; from < sorted.length; from += 3) await store.stage(p0, packWrites(sorted.slice(from, from + 3)))
+    const n = (this.next[p0] ?? store.applied(p0).sequence) + 1
+    this.next[p0] = n
+    const images = { partition: p0, sequence: sequence(n), tau: tau(at), traceparents: [] }
+    await store.apply({ ...images, writes: [], staged: sorted.length })
   }
 }
 
@@ -154,8 +166,8 @@ export function versionStoreContract(name: string, open: () => Promise<StoreUnde
         void store.apply({ ...images, writes: [], staged: count })
       }
       await applier.apply(10, [put('a', 'a10'), put('b', 'b10')])
-      await store.stage(p0, [put('a', 'a30'), put('c', 'c30')])
-      await store.stage(p0, [put('b', undefined)])
+      await store.stage(p0, packWrites([put('a', 'a30'), put('c', 'c30')]))
+      await store.stage(p0, packWrites([put('d', undefined)]))
       expect(all(store, 1_000)).toEqual(['a=a10', 'b=b10'])
       // Others commit meanwhile, and the disk goes its way.
       await applier.apply(20, [put('d', 'd20')])
@@ -164,7 +176,8 @@ export function versionStoreContract(name: string, open: () => Promise<StoreUnde
       expect(() => staged(30, 2)).toThrow('staged whole')
       await store.unstage(p0)
       expect(all(store, 1_000)).toEqual(['a=a10', 'b=b10', 'd=d20'])
-      await store.stage(p0, [put('a', 'a30'), put('b', undefined), put('c', 'c30')])
+      await store.stage(p0, packWrites([put('a', 'a30'), put('b', undefined)]))
+      await store.stage(p0, packWrites([put('c', 'c30')]))
       staged(30, 3)
       const look = (): unknown => [
         [all(store, 29), all(store, 30), all(store, 30, { reverse: true })],
@@ -190,8 +203,8 @@ export function versionStoreContract(name: string, open: () => Promise<StoreUnde
       const applier = await start()
       const { store } = applier
       const other = partition(1)
-      await store.stage(p0, [put('a', 'a30')])
-      await store.stage(other, [put('b', 'b40'), put('c', 'c40')])
+      await store.stage(p0, packWrites([put('a', 'a30')]))
+      await store.stage(other, packWrites([put('b', 'b40'), put('c', 'c40')]))
       await applier.apply(20, [put('a', 'a20')], other)
       const images = { partition: p0, sequence: sequence(1), tau: tau(30), traceparents: [] }
       void store.apply({ ...images, writes: [], staged: 1 })
@@ -265,6 +278,58 @@ export function versionStoreContract(name: string, open: () => Promise<StoreUnde
       expect(all(store, 20, { reverse: true }).length).toBe(9_999)
     })
 
+    test('a large transaction is found while the disk takes it, among what others wrote before and after', async () => {
+      const applier = await start()
+      const { store } = applier
+      const names = Array.from({ length: 9_000 }, (_, i) => String(i * 2).padStart(6, '0'))
+      await applier.apply(10, [put('000003', 'before'), put('000004', 'before')])
+      await under.sync()
+      await applier.staged(20, [...names.map((one) => put(one, one)), put('000003', undefined)])
+      await applier.apply(30, [put('000005', 'after'), put('000006', 'after'), put('999999', 'after')])
+      await applier.apply(40, packWrites([put('000008', 'again'), put('000010', undefined)]))
+      const look = (): unknown => [
+        [19, 20, 30, 40].map((at) => ['000003', '000004', '000006', '000008', '000010'].map((one) => value(store, one, at))),
+        [19, 20, 30, 40].map((at) => all(store, at, { start: key('000001'), end: key('000012') })),
+        all(store, 40, { start: key('017990'), reverse: true }),
+        all(store, 20).length,
+      ]
+      const early = ['000002=000002', '000004=000004']
+      const expected = [
+        [
+          ['before', 'before', undefined, undefined, undefined],
+          [undefined, '000004', '000006', '000008', '000010'],
+          [undefined, '000004', 'after', '000008', '000010'],
+          [undefined, '000004', 'after', 'again', undefined],
+        ],
+        [
+          ['000003=before', '000004=before'],
+          [...early, '000006=000006', '000008=000008', '000010=000010'],
+          [...early, '000005=after', '000006=after', '000008=000008', '000010=000010'],
+          [...early, '000005=after', '000006=after', '000008=again'],
+        ],
+        [
+          '999999=after',
+          ...names
+            .slice(-5)
+            .reverse()
+            .map((one) => `${one}=${one}`),
+        ],
+        9_000,
+      ]
+      expect(look()).toEqual(expected)
+      // In the middle of being written, and afterwards.
+      let isSynced = false
+      const synced = under.sync().then(() => {
+        isSynced = true
+      })
+      while (!isSynced) {
+        await new Promise((resolve) => setImmediate(resolve))
+        expect(look()).toEqual(expected)
+      }
+      await synced
+      expect(look()).toEqual(expected)
+    })
+
     test('random histories read as a naive model says', async () => {
       const seed = Number(process.env.TAUDB_TEST_SEED ?? 1)
       for (let run = 0; run < 6; run++) {
@@ -281,7 +346,14 @@ export function versionStoreContract(name: string, open: () => Promise<StoreUnde
               const name = random.pick(['a', 'ab', 'b', 'c\0', 'c', 'd', 'e', '\xff'])
               return put(name, random.chance(0.3) ? undefined : `v${now} ${'x'.repeat(random.integer(50))}`)
             })
-            await applier.apply(now, writes)
+            if (draw < 4) await applier.apply(now, writes)
+            else if (draw === 4) await applier.apply(now, packWrites(writes))
+            else {
+              // Another one that never comes.
+              if (draw === 5) await applier.store.stage(p0, packWrites(writes.slice(1)))
+              await applier.store.unstage(p0)
+              await applier.staged(now, writes)
+            }
             model.push({ at: now, writes })
           } else if (draw === 7) await under.sync()
           else if (draw === 8 && under.reopen !== undefined) {

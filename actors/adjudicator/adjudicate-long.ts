@@ -1,15 +1,12 @@
 import type { World } from '../../bus/world.ts'
-import type { CommitRequest } from '../../protocol/messages.ts'
-import { StageEncoder } from '../../protocol/record.ts'
+import type { Check, CommitRequest, Write } from '../../protocol/messages.ts'
+import { type PackedBlock, PackedWrites, packWrites, WriteCursor } from '../../protocol/packed-writes.ts'
+import { encodeChecks, stagePayloads } from '../../protocol/record.ts'
 import { accept, admissible, enterChecks, type Judgement, type Jurisdiction, judgeChecks, judgeWrites } from './adjudicate.ts'
 import type { ConflictWindow, Stamp } from './conflict-window.ts'
 import type { Records } from './records.ts'
 
-/** A transaction with more keys is long. */
-export const longKeysMin = 4_000
-/** So is one with more bytes: they would hold up the journal. */
-export const longBytesMin = 4_000_000
-/** What is adjudicated and entered, or encoded and staged, in one turn: about a millisecond of work. */
+/** What is judged and entered in one turn: about a millisecond of work. */
 const sliceKeysMax = 1_000
 
 /**
@@ -26,20 +23,22 @@ export async function adjudicateLong(
   stamp: Stamp,
   records: Records,
 ): Promise<Judgement | 'full' | 'lost'> {
-  const { writes, checks, tauStart } = request
+  const { checks, tauStart } = request
+  const writes = request.writes instanceof PackedWrites ? request.writes : packWrites(request.writes)
   const nextTurn = (): Promise<void> => new Promise((resolve) => world.clock.soon(resolve))
   window.beginEarly(stamp, writes.length + checks.length)
-  for (let from = 0; from < writes.length; from += sliceKeysMax) {
-    const to = Math.min(writes.length, from + sliceKeysMax)
-    const judgement = judgeWrites(window, jurisdiction(), tauStart, writes, { from, to }, stamp)
-    if (judgement.kind !== 'accept') return judgement
-    for (let i = from; i < to; i++) {
-      const write = writes[i]
-      if (write !== undefined) window.enter(write.key, write.mode, stamp)
+  for (const { bytes } of writes.blocks) {
+    const cursor = new WriteCursor(bytes)
+    while (cursor.next < bytes.length) {
+      const slice: Pick<Write, 'key' | 'mode'>[] = []
+      while (slice.length < sliceKeysMax && cursor.advance()) slice.push({ key: cursor.key, mode: cursor.mode })
+      const judgement = judgeWrites(window, jurisdiction(), tauStart, slice, { from: 0, to: slice.length }, stamp)
+      if (judgement.kind !== 'accept') return judgement
+      for (const { key, mode } of slice) window.enter(key, mode, stamp)
+      await nextTurn()
     }
-    await nextTurn()
   }
-  const staged = await stageAll(world, request, records)
+  const staged = await stageAll(writes.blocks, checks, records, nextTurn)
   if (staged !== 'staged') return staged
   const admitted = admissible(window, jurisdiction(), request)
   if (admitted.kind !== 'accept') return admitted
@@ -50,21 +49,32 @@ export async function adjudicateLong(
 }
 
 /** Into the journal, where it counts for nothing yet, and to storage, where nobody sees it yet. */
-async function stageAll(world: World, request: CommitRequest, records: Records): Promise<'staged' | 'full' | 'lost'> {
+async function stageAll(
+  blocks: readonly PackedBlock[],
+  checks: readonly Check[],
+  records: Records,
+  nextTurn: () => Promise<void>,
+): Promise<'staged' | 'full' | 'lost'> {
   // An earlier owner in this process may have left something.
   await records.unstage()
-  const encoder = new StageEncoder(request)
-  const { writes } = request
   let isFirst = true
-  while (!encoder.isDone) {
-    const from = encoder.next
-    for (const message of encoder.slice(sliceKeysMax)) {
+  const stage = async (piece: Buffer): Promise<'staged' | 'full' | 'lost'> => {
+    for (const message of stagePayloads(piece)) {
       const staged = await records.stage(message, isFirst)
       if (staged !== 'staged') return staged
       isFirst = false
     }
-    await new Promise<void>((resolve) => world.clock.soon(resolve))
-    if (from < writes.length) await records.preview(writes.slice(from, Math.min(writes.length, encoder.next)))
+    return 'staged'
+  }
+  for (const block of blocks) {
+    const staged = await stage(block.bytes)
+    if (staged !== 'staged') return staged
+    await nextTurn()
+    await records.preview(new PackedWrites([block]))
+  }
+  for (const piece of encodeChecks(checks)) {
+    const staged = await stage(piece)
+    if (staged !== 'staged') return staged
   }
   return 'staged'
 }

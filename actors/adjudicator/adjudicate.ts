@@ -33,7 +33,11 @@ export type Judgement =
 export const accept: Judgement = { kind: 'accept' }
 
 /** Everything but the keys: epoch, floor and horizon. */
-export function admissible(window: ConflictWindow, jurisdiction: Jurisdiction, request: Share): Judgement {
+export function admissible(
+  window: ConflictWindow,
+  jurisdiction: Jurisdiction,
+  request: Pick<Share, 'id' | 'tauStart'>,
+): Judgement {
   if (request.id.epoch !== jurisdiction.epoch) return { kind: 'outside', reason: 'epoch' }
   if (request.tauStart > jurisdiction.horizon) return { kind: 'outside', reason: 'horizon' }
   if (request.tauStart < window.floor) return { kind: 'tooOld' }

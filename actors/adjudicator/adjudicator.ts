@@ -8,7 +8,7 @@ import type { World } from '../../bus/world.ts'
 import { beginStep, type Traced } from '../../observability/tracing.ts'
 import { assert } from '../../protocol/assert.ts'
 import type { Epoch, Partition } from '../../protocol/ids.ts'
-import { leaseMicros, versionHorizonMicros } from '../../protocol/limits.ts'
+import { leaseMicros, longBytesMin, longKeysMin, versionHorizonMicros } from '../../protocol/limits.ts'
 import type {
   AdjudicatorRequests,
   BeginAnswer,
@@ -19,19 +19,21 @@ import type {
   OutcomeRequest,
   PrepareRequest,
   SettleRequest,
+  ShortRequest,
   Stamped,
   Verdict,
   VoteAnswer,
 } from '../../protocol/messages.ts'
+import { PackedWrites } from '../../protocol/packed-writes.ts'
 import { subjects } from '../../protocol/subjects.ts'
 import { type Tau, tau } from '../../protocol/time.ts'
 import { type Answering, answering, ask, Fenced, type HighestClock, Lifecycle } from '../actor.ts'
 import { ownership, type RangeMap, type Topology } from '../topology.ts'
 import { adjudicate, enterAll, type Judgement, type Jurisdiction } from './adjudicate.ts'
-import { adjudicateLong, longBytesMin, longKeysMin } from './adjudicate-long.ts'
+import { adjudicateLong } from './adjudicate-long.ts'
 import { ConflictWindow, Stamp } from './conflict-window.ts'
 import { Decisions } from './decisions.ts'
-import { Leader, sharesOf } from './lead.ts'
+import { isOwn, Leader, sharesOf } from './lead.ts'
 import type { Claim, Claims } from './records.ts'
 import { Voter } from './vote.ts'
 
@@ -222,9 +224,12 @@ export class Adjudicator {
     if (request.id.epoch !== term.epoch) return this.foreignEpoch(term, request)
     const refusal = this.refusal(term)
     if (refusal !== undefined) return decisions.keep(request.id, request.until, refusal)
+    if (!isShort(request)) {
+      if (term.across !== undefined && !isOwn([], request.checks, this.topology, this.partition))
+        return decisions.keep(request.id, request.until, tooLarge)
+      return decisions.keepLong(request.id, request.until, this.decideLong(term, request))
+    }
     const shares = term.across === undefined ? undefined : sharesOf(request, this.topology, this.partition)
-    if (shares !== undefined && isLong(request)) return decisions.keep(request.id, request.until, tooLarge)
-    if (isLong(request)) return decisions.keepLong(request.id, request.until, this.decideLong(term, request))
     if (term.across !== undefined && shares !== undefined)
       return decisions.keep(request.id, request.until, term.across.leader.decide(request, shares))
     const judgement = adjudicate(window, this.jurisdiction(term), request)
@@ -278,7 +283,9 @@ export class Adjudicator {
       let verdict: Verdict
       if (judgement === 'full' || judgement.kind !== 'accept') {
         term.window.withdraw(stamp)
-        verdict = judgement === 'full' ? diskFull : await this.refused(term, judgement)
+        const isElsewhere = judgement !== 'full' && judgement.kind === 'outside' && judgement.reason === 'range'
+        if (isElsewhere && term.across !== undefined) verdict = tooLarge
+        else verdict = judgement === 'full' ? diskFull : await this.refused(term, judgement)
       } else {
         term.across?.voter.joins(stamp, request)
         verdict = await this.join(term, request, stamp, true)
@@ -394,11 +401,12 @@ const tooLarge: Verdict = {
   message: `a transaction over several partitions is limited to ${longKeysMin} keys and ${longBytesMin} bytes`,
 }
 
-function isLong({ writes, checks }: CommitRequest): boolean {
-  if (writes.length + checks.length > longKeysMin) return true
+function isShort(request: CommitRequest): request is ShortRequest {
+  const { writes, checks } = request
+  if (writes instanceof PackedWrites || writes.length + checks.length > longKeysMin) return false
   let bytes = 0
   for (const { postImage } of writes) if (postImage !== undefined) bytes += postImage.length
-  return bytes > longBytesMin
+  return bytes <= longBytesMin
 }
 
 /** Roughly what the transaction takes in its record. */

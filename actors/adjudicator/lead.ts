@@ -2,7 +2,16 @@ import { BusError, type MaybePromise } from '../../bus/bus.ts'
 import type { World } from '../../bus/world.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import type { Partition } from '../../protocol/ids.ts'
-import type { AdjudicatorRequests, Check, CommitRequest, Mark, SettleRequest, Verdict, Vote } from '../../protocol/messages.ts'
+import type {
+  AdjudicatorRequests,
+  Check,
+  CommitRequest,
+  Mark,
+  SettleRequest,
+  ShortRequest,
+  Verdict,
+  Vote,
+} from '../../protocol/messages.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import { ask, type HighestClock } from '../actor.ts'
 import type { Topology } from '../topology.ts'
@@ -23,7 +32,7 @@ export interface PartitionShare {
 
 /** By partition; undefined where everything lies in `own`. Ranges are checked everywhere, and what is never checked is entered in `own`. */
 export function sharesOf(
-  { writes, checks }: Pick<CommitRequest, 'writes' | 'checks'>,
+  { writes, checks }: Pick<ShortRequest, 'writes' | 'checks'>,
   topology: Topology,
   own: Partition,
 ): Map<Partition, PartitionShare> | undefined {
@@ -42,7 +51,7 @@ export function sharesOf(
   return shares
 }
 
-function isOwn(writes: readonly Mark[], checks: readonly Check[], topology: Topology, own: Partition): boolean {
+export function isOwn(writes: readonly Mark[], checks: readonly Check[], topology: Topology, own: Partition): boolean {
   for (const { key, mode } of writes) if (mode !== 'E' && topology.partitionOf(key) !== own) return false
   for (const check of checks) if ('range' in check || topology.partitionOf(check.key) !== own) return false
   return true

@@ -106,7 +106,7 @@ export class Promises {
   }
 
   /** Whoever writes these keys commits above this: somebody was promised that what they have read there stays up to it (rule 9). */
-  readsMet(writes: readonly Mark[]): Tau {
+  readsMet(writes: Iterable<Mark>): Tau {
     let highest = tauZero
     for (const { tau, reads } of this.open) {
       if (reads.length > 0 && tau > highest && meets(writes, reads)) highest = tauMax(highest, tau as Tau)
@@ -116,15 +116,21 @@ export class Promises {
 }
 
 /** One of these writes changes what one of these checks has read. */
-export function meets(writes: readonly Mark[], checks: readonly Check[]): boolean {
+export function meets(writes: Iterable<Mark>, checks: readonly Check[]): boolean {
   let keys: Set<Key> | undefined
   for (const check of checks) {
     if ('range' in check) {
       for (const { key } of writes) if (contains(check.range, key)) return true
     } else if (check.mode === 'R') {
-      keys ??= new Set(writes.map(({ key }) => key))
+      keys ??= keysOf(writes)
       if (keys.has(check.key)) return true
     }
   }
   return false
+}
+
+function keysOf(writes: Iterable<Mark>): Set<Key> {
+  const keys = new Set<Key>()
+  for (const { key } of writes) keys.add(key)
+  return keys
 }

@@ -1,7 +1,8 @@
 import type { MaybePromise } from '../../bus/bus.ts'
 import type { Epoch, Sequence, TransactionId } from '../../protocol/ids.ts'
 import type { KeyRange } from '../../protocol/key.ts'
-import type { CommittedTransaction, Outcome, Write } from '../../protocol/messages.ts'
+import type { CommittedTransaction, Outcome } from '../../protocol/messages.ts'
+import type { PackedWrites } from '../../protocol/packed-writes.ts'
 import type { StageMessage } from '../../protocol/record.ts'
 import type { Tau } from '../../protocol/time.ts'
 
@@ -30,7 +31,7 @@ export interface Records {
   readonly waitingCount: number
   join(accepted: Accepted): void
   stage(message: Pick<StageMessage, 'goesOn' | 'payload'>, isFirst: boolean): Promise<'staged' | 'full' | 'lost'>
-  preview(writes: readonly Write[]): MaybePromise<void>
+  preview(writes: PackedWrites): MaybePromise<void>
   unstage(): MaybePromise<void>
   demand(above: Tau): void
   closeAt(at: Tau): MaybePromise<Sequence>

@@ -2,7 +2,7 @@ import { BusError, type MaybePromise } from '../../bus/bus.ts'
 import type { Timer, World } from '../../bus/world.ts'
 import { type TransactionId, transactionIdText } from '../../protocol/ids.ts'
 import { horizonLeadMicros } from '../../protocol/limits.ts'
-import type { Check, Mark, Outcome, PrepareRequest, SettleRequest, Vote } from '../../protocol/messages.ts'
+import type { Check, CommitRequest, Mark, Outcome, PrepareRequest, SettleRequest, Vote } from '../../protocol/messages.ts'
 import { type Tau, tau, tauMax } from '../../protocol/time.ts'
 import type { HighestClock } from '../actor.ts'
 import { adjudicate, type Judgement, type Jurisdiction, type Share } from './adjudicate.ts'
@@ -166,7 +166,7 @@ export class Voter {
   }
 
   /** A transaction of this partition alone joins: whoever was promised what it changes commits below it. */
-  joins(stamp: Stamp, { writes, checks }: Pick<Share, 'writes' | 'checks'>): void {
+  joins(stamp: Stamp, { writes, checks }: Pick<CommitRequest, 'writes' | 'checks'>): void {
     const { window, records } = this.needs
     if (window.promises.open.size > 0) records.demand(window.promises.readsMet(writes))
     this.reads(stamp, checks)

@@ -6,6 +6,7 @@
 import type { Sequence } from '../../protocol/ids.ts'
 import { contains } from '../../protocol/key.ts'
 import type { JournalRecord, PostImages, Staging, Write } from '../../protocol/messages.ts'
+import { PackedWrites, type Writes } from '../../protocol/packed-writes.ts'
 import type { RangeMap, ShardPlace } from '../topology.ts'
 
 const nothing: readonly never[] = []
@@ -26,28 +27,28 @@ export function route(record: JournalRecord, at: Sequence, map: RangeMap): reado
       partition,
       sequence: at,
       tau,
-      writes: map.shards.length === 1 ? writes : writes.filter(({ key }) => contains(place.range, key)),
+      writes: map.shards.length === 1 ? writes : writesOf(writes, place),
       traceparents,
     },
   ])
 }
 
-function countOf(writes: readonly Write[], { range }: ShardPlace, { shards }: RangeMap): number {
-  if (shards.length === 1) return writes.length
-  return writes.reduce((count, { key }) => (contains(range, key) ? count + 1 : count), 0)
+function countOf(writes: Writes, place: ShardPlace, { shards }: RangeMap): number {
+  return shards.length === 1 ? writes.length : writesOf(writes, place).length
+}
+
+function writesOf(writes: Writes, { range }: ShardPlace): Writes {
+  return writes instanceof PackedWrites ? writes.within(range) : writes.filter(({ key }) => contains(range, key))
 }
 
 /** Staged writes go where they would go with their record. */
 export function routeStaging(staging: Staging, map: RangeMap): readonly (readonly [ShardPlace, Staging])[] {
   if (map.shards.length === 1) return map.shards.map((place) => [place, staging])
-  return map.shards.map((place) => [
-    place,
-    { ...staging, writes: staging.writes.filter(({ key }) => contains(place.range, key)) },
-  ])
+  return map.shards.map((place) => [place, { ...staging, writes: staging.writes.within(place.range) }])
 }
 
 /** The writes of all transactions, in the order of their commit. */
-function contentOf(record: JournalRecord): { writes: readonly Write[]; traceparents: readonly string[] } {
+function contentOf(record: JournalRecord): { writes: Writes; traceparents: readonly string[] } {
   if (record.kind !== 'commit') return { writes: nothing, traceparents: nothing }
   const { transactions } = record
   const [first] = transactions

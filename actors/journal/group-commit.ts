@@ -6,7 +6,8 @@ import { SqlError } from '../../protocol/errors.ts'
 import type { Sequence } from '../../protocol/ids.ts'
 import type { KeyRange } from '../../protocol/key.ts'
 import { journalMessageBytesMax } from '../../protocol/limits.ts'
-import type { CommittedTransaction, Write } from '../../protocol/messages.ts'
+import type { CommittedTransaction } from '../../protocol/messages.ts'
+import { PackedWrites } from '../../protocol/packed-writes.ts'
 import { type Body, bodyOf, encodeCommit, encodeStatement, type StageMessage } from '../../protocol/record.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import type { HighestClock } from '../actor.ts'
@@ -43,6 +44,8 @@ export interface Acknowledged {
   readonly horizon: Tau
   readonly sequence: Sequence
 }
+
+const nothing = new PackedWrites([])
 
 const diskFull = (): SqlError =>
   new SqlError('53100', 'could not write to the journal: No space left on device', { hint: 'Check free disk space.' })
@@ -120,13 +123,13 @@ export class GroupCommit {
   }
 
   /** Where staged writes wait for their record. */
-  preview(writes: readonly Write[]): MaybePromise<void> {
+  preview(writes: PackedWrites): MaybePromise<void> {
     return this.ownership.preview({ kind: 'stage', writes })
   }
 
   /** The staged transaction will not be committed. */
   unstage(): MaybePromise<void> {
-    if (this.stopped === undefined) return this.ownership.preview({ kind: 'unstage', writes: [] })
+    if (this.stopped === undefined) return this.ownership.preview({ kind: 'unstage', writes: nothing })
   }
 
   /** Transactions waiting for the next record. */

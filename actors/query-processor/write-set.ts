@@ -1,69 +1,19 @@
 import { assert } from '../../protocol/assert.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import type { Key, KeyRange } from '../../protocol/key.ts'
-import type { Check, Mode, Write, WriteOperation } from '../../protocol/messages.ts'
+import { longBytesMin, longKeysMin } from '../../protocol/limits.ts'
+import type { Check, Mode, Write } from '../../protocol/messages.ts'
+import { modeOf, operationOf, type Writes } from '../../protocol/packed-writes.ts'
 import type { MemoryPool } from './memory.ts'
+import { PackedTables } from './packed-tables.ts'
 import { SortedKeys } from './sorted-keys.ts'
+import { Entry, type Version } from './write-entry.ts'
 
 /** What a reader finds for a key: undefined = ask storage, null = deleted by this transaction. */
 export type Own = Uint8Array | null | undefined
 
-interface Version {
-  readonly command: number
-  readonly postImage: Uint8Array | undefined
-  readonly before: Version | undefined
-}
-
-/**
- * A key's newest state. It is the `Write` that a commit sends, so that a million rows are not copied for it; post-images lie in few large
- * chunks, because a Buffer of its own for each row would weigh more than the row.
- */
-class Entry implements Write {
-  readonly key: Key
-  mode: Mode
-  command: number
-  /** Versions of earlier commands, as long as somebody may still see them. */
-  before: Version | undefined
-  /** Storage holds the key at tauStart. */
-  readonly existed: boolean
-  private chunk: Uint8Array | undefined
-  private start = 0
-  length = 0
-
-  constructor(key: Key, mode: Mode, command: number, existed: boolean) {
-    this.key = key
-    this.mode = mode
-    this.command = command
-    this.before = undefined
-    this.existed = existed
-    this.chunk = undefined
-  }
-
-  get operation(): WriteOperation {
-    if (this.chunk === undefined) return 'delete'
-    return this.existed ? 'update' : 'create'
-  }
-
-  get isDelete(): boolean {
-    return this.chunk === undefined
-  }
-
-  get postImage(): Uint8Array | undefined {
-    const { chunk } = this
-    if (chunk === undefined || chunk.length === this.length) return chunk
-    return chunk.subarray(this.start, this.start + this.length)
-  }
-
-  /** Where the post-image lies; undefined: a delete. */
-  place(chunk: Uint8Array | undefined, start: number, length: number): void {
-    this.chunk = chunk
-    this.start = start
-    this.length = length
-  }
-}
-
 export interface WriteSetContent {
-  readonly writes: readonly Write[]
+  readonly writes: Writes
   readonly checks: readonly Check[]
 }
 
@@ -98,6 +48,8 @@ const sliceWrites = 20_000
  */
 export class WriteSet {
   private readonly entries = new Map<Key, Entry>()
+  /** From `longKeysMin` keys on, what is written for the first time lies here, and in `entries` only what is written again. */
+  private packed: PackedTables | undefined
   /** No entry has a key above it: loads bring their rows in key order, and each is new without a look at a table of millions. */
   private highest = '' as Key
   private readonly checked = new Map<Key, Mode>()
@@ -122,17 +74,17 @@ export class WriteSet {
   }
 
   get size(): number {
-    return this.entries.size
+    return this.entries.size + (this.packed?.size ?? 0)
   }
 
   get isEmpty(): boolean {
-    return this.entries.size === 0 && this.checked.size === 0 && this.ranges.length === 0
+    return this.size === 0 && this.checked.size === 0 && this.ranges.length === 0
   }
 
   /** The state that commands before `command` left. */
   visible(key: Key, command: number): Own {
     const entry = this.entryOf(key)
-    if (entry === undefined) return undefined
+    if (entry === undefined) return this.packed?.visible(key, command)
     if (entry.command < command) return entry.postImage ?? null
     let version = entry.before
     while (version !== undefined && version.command >= command) version = version.before
@@ -142,11 +94,11 @@ export class WriteSet {
   /** The state as it is now, the running command's own writes included. */
   latest(key: Key): Own {
     const entry = this.entryOf(key)
-    return entry === undefined ? undefined : (entry.postImage ?? null)
+    return entry === undefined ? this.packed?.visible(key, Number.POSITIVE_INFINITY) : (entry.postImage ?? null)
   }
 
   has(key: Key): boolean {
-    return this.entries.has(key)
+    return this.entries.has(key) || this.packed?.has(key) === true
   }
 
   private entryOf(key: Key): Entry | undefined {
@@ -155,16 +107,9 @@ export class WriteSet {
 
   /** `existed`: storage holds the key; asked only at its first write. Throws 54000 beyond the transaction's bound. */
   write(key: Key, postImage: Uint8Array | undefined, mode: Mode, command: number, existed: boolean): void {
-    const entry = this.entryOf(key)
+    const entry = this.entryOf(key) ?? this.unpacked(key)
     if (entry === undefined) {
-      this.take(key.length + entryBytes + (postImage?.length ?? 0))
-      if (this.marks > 0) this.undo.push({ kind: 'new', key })
-      const made = new Entry(key, mode, command, existed)
-      this.put(made, postImage)
-      this.entries.set(key, made)
-      if (key > this.highest) this.highest = key
-      if (this.entries.size % gatheredFrom === 0) this.weigh()
-      this.sorted.add(key)
+      this.writeNew(key, postImage, mode, command, existed)
       return
     }
     assert(command >= entry.command, 'commands are counted upwards')
@@ -182,11 +127,53 @@ export class WriteSet {
     entry.mode = stronger(entry.mode, mode)
   }
 
+  private writeNew(key: Key, postImage: Uint8Array | undefined, mode: Mode, command: number, existed: boolean): void {
+    this.take(key.length + entryBytes + (postImage?.length ?? 0))
+    const isHighest = key > this.highest
+    if (isHighest) this.highest = key
+    // What a savepoint may take back, and what was never there and is not, is no packed write.
+    if (this.packed !== undefined && this.marks === 0 && (postImage !== undefined || existed)) {
+      const operation = postImage === undefined ? 'delete' : existed ? 'update' : 'create'
+      this.packed.of(key).add(key, mode, operation, postImage, command)
+      return
+    }
+    if (this.marks > 0) this.undo.push({ kind: 'new', key })
+    const made = new Entry(key, mode, command, existed)
+    this.put(made, postImage)
+    this.entries.set(key, made)
+    if (this.entries.size % gatheredFrom === 0) this.weigh(gatheredFrom * entryWeight)
+    this.sorted.add(key)
+    if (this.entries.size >= longKeysMin && this.packed === undefined && this.marks === 0) this.pack()
+  }
+
+  /** The transaction has become a large one: objects become bytes, but for those that earlier commands see in another state. */
+  private pack(): void {
+    this.packed = new PackedTables((bytes) => this.weigh(bytes))
+    this.sorted.clear()
+    for (const entry of this.entries.values()) {
+      if (entry.before !== undefined || (entry.isDelete && !entry.existed)) this.sorted.add(entry.key)
+      else {
+        this.packed.add(entry)
+        this.entries.delete(entry.key)
+      }
+    }
+  }
+
+  /** A packed write that is about to change becomes an object again. */
+  private unpacked(key: Key): Entry | undefined {
+    if (this.packed === undefined || key > this.highest) return undefined
+    const taken = this.packed.remove(key)
+    if (taken === undefined) return undefined
+    const entry = new Entry(key, modeOf(taken.flags), taken.command, operationOf(taken.flags) !== 'create')
+    this.put(entry, taken.postImage)
+    this.entries.set(key, entry)
+    return entry
+  }
+
   /** Throws 53200 when the uncommitted writes of all sessions are more than the process can hold. */
-  private weigh(): void {
+  private weigh(more: number): void {
     const { pool } = this
     if (pool === undefined) return
-    const more = gatheredFrom * entryWeight
     if (more > pool.bytesFree) {
       throw new SqlError('53200', 'out of memory', {
         detail: `The uncommitted writes of all transactions together need more than ${pool.bytesMax} bytes.`,
@@ -221,6 +208,7 @@ export class WriteSet {
   /** The commit is on its way: only its request holds the writes from now on. */
   letGo(): void {
     this.entries.clear()
+    this.packed = undefined
     this.checked.clear()
     this.sorted.clear()
     this.undo = []
@@ -242,10 +230,11 @@ export class WriteSet {
 
   /** Own keys inside a range, ascending (descending when `reverse`), as commands before `command` left them; untouched ones are left out. */
   *within(range: KeyRange, reverse: boolean, command: number): Generator<readonly [Key, Uint8Array | null], void, void> {
-    if (this.entries.size === 0) return
-    for (const key of this.sorted.within(range, reverse)) {
-      const own = this.visible(key, command)
-      if (own !== undefined) yield [key, own]
+    if (this.size === 0) return
+    const own = this.sorted.within(range, reverse)
+    for (const key of this.packed === undefined ? own : this.packed.keysWithin(range, reverse, own)) {
+      const state = this.visible(key, command)
+      if (state !== undefined) yield [key, state]
     }
   }
 
@@ -289,6 +278,8 @@ export class WriteSet {
    * itself between slices: a million writes are not put together in one turn.
    */
   *result(): Generator<undefined, WriteSetContent> {
+    if (this.packed !== undefined || this.entries.size > longKeysMin || this.bytes > longBytesMin)
+      return yield* this.packedResult()
     const writes: Write[] = []
     let seen = 0
     for (const entry of this.entries.values()) {
@@ -303,6 +294,25 @@ export class WriteSet {
       else entry.mode = stronger(entry.mode, mode)
     }
     return { writes, checks }
+  }
+
+  private *packedResult(): Generator<undefined, WriteSetContent> {
+    const packed = this.packed ?? new PackedTables((bytes) => this.weigh(bytes))
+    const checks: Check[] = this.ranges.map((range) => ({ range, mode: 'R' }))
+    let seen = 0
+    for (const [key, mode] of this.checked) {
+      if (++seen % sliceWrites === 0) yield
+      const entry = this.entries.get(key)
+      const held = entry === undefined ? packed.mode(key) : entry.isDelete && !entry.existed ? undefined : entry.mode
+      if (held === undefined || held === 'E') checks.push({ key, mode })
+      else if (entry === undefined) packed.setMode(key, stronger(held, mode))
+      else entry.mode = stronger(held, mode)
+    }
+    for (const entry of this.entries.values()) {
+      if (++seen % sliceWrites === 0) yield
+      if (!entry.isDelete || entry.existed) packed.add(entry)
+    }
+    return { writes: yield* packed.result(), checks }
   }
 
   private take(bytes: number): void {

@@ -1,14 +1,20 @@
-import type { Key } from '../../protocol/key.ts'
+import type { Key, KeyRange } from '../../protocol/key.ts'
 import type { PostImages, Write } from '../../protocol/messages.ts'
 import type { Tau } from '../../protocol/time.ts'
-import { SortedMap } from './sorted-map.ts'
-import { type Stage, type Version, withoutStaged, withStaged, withVersion } from './versions.ts'
+import { PackedRun, type RunWalk } from './packed-run.ts'
+import { type Cursor, SortedMap } from './sorted-map.ts'
+import { type Version, versionAt, withVersion } from './versions.ts'
 
-/** A write on its way to disk. */
-export interface PendingWrite {
-  readonly write: Write
-  readonly tau: Tau
-  readonly isStaged: boolean
+/** A record that the disk does not hold whole. */
+interface TailRecord {
+  readonly images: PostImages
+  readonly writes: readonly Write[] | PackedRun
+}
+
+/** Writes of one record, from `from` up to and without `to`. */
+export interface TailPart extends TailRecord {
+  readonly from: number
+  readonly to: number
 }
 
 /**
@@ -16,7 +22,9 @@ export interface PendingWrite {
  * has it.
  */
 export class Tail {
-  readonly rows = new SortedMap<Version>()
+  private readonly rows = new SortedMap<Version>()
+  /** Large transactions. */
+  private runs: PackedRun[] = []
   /** Writes applied and not yet settled. */
   pendingCount = 0
   /** Those of large transactions among them: they wait for the disk before they are staged, and hold up nobody else. */
@@ -24,9 +32,13 @@ export class Tail {
   /** Every version here is newer than all versions of its key on disk. Journals that come in at their own pace may break it for a while. */
   isOrdered = true
   private highest = 0
-  private records: PostImages[] = []
+  private records: TailRecord[] = []
   private settledRecords = 0
   private settledWrites = 0
+
+  get holdsNothing(): boolean {
+    return this.rows.size === 0 && this.runs.length === 0
+  }
 
   put({ key, postImage }: Write, tau: Tau): void {
     const before = this.rows.get(key)
@@ -34,66 +46,78 @@ export class Tail {
     if (after !== before) this.rows.set(key, after)
   }
 
-  /** Out of sight until the stage has its tau. */
-  stage(writes: readonly Write[], stage: Stage): void {
-    for (const write of writes) {
-      this.rows.set(write.key, withStaged(this.rows.get(write.key), write, stage))
-      stage.writes.push(write)
+  /** The newest version at or below `at`. */
+  find(key: Key, at: Tau): Version | undefined {
+    let found = this.rows.size === 0 ? undefined : versionAt(this.rows.get(key), at)
+    for (const run of this.runs) {
+      if (run.tau > at || (found !== undefined && run.tau <= found.tau)) continue
+      const cursor = run.find(key)
+      if (cursor !== undefined) found = { tau: run.tau, postImage: cursor.postImage, older: undefined }
     }
+    return found
   }
 
-  unstage(writes: readonly Write[], stage: Stage): void {
-    for (const { key } of writes) {
-      const before = this.rows.get(key)
-      const after = withoutStaged(before, stage)
-      if (after === before) continue
-      if (after === undefined) this.rows.delete(key)
-      else this.rows.set(key, after)
-    }
+  walk({ start, end }: KeyRange, reverse: boolean, at: Tau): TailWalk {
+    const walks = this.runs.filter((run) => run.tau <= at).map((run) => run.walk(start, end, reverse))
+    return new TailWalk(this.rows.cursor(start, end, reverse), walks, reverse)
   }
 
-  /** The record's writes have all been put, or staged. */
-  complete(images: PostImages): void {
-    this.records.push(images)
-    this.pendingCount += images.writes.length
-    if (images.staged !== undefined) this.pendingStaged += images.writes.length
-    if (images.tau < this.highest) this.isOrdered = false
-    else this.highest = images.tau
+  /** The record's writes have all been put. */
+  complete(images: PostImages, writes: readonly Write[]): void {
+    this.add({ images, writes })
+  }
+
+  /** The run's record has come: it is found from now on. */
+  completeRun(images: PostImages, run: PackedRun): void {
+    run.tau = images.tau
+    this.runs.push(run)
+    this.pendingStaged += run.length
+    this.add({ images, writes: run })
+  }
+
+  private add(record: TailRecord): void {
+    const { tau } = record.images
+    this.records.push(record)
+    this.pendingCount += record.writes.length
+    if (tau < this.highest) this.isOrdered = false
+    else this.highest = tau
   }
 
   get isEmpty(): boolean {
     return this.settledRecords === this.records.length
   }
 
-  /** The oldest unsettled writes, in order, and the records that end with them. */
-  take(writesMax: number): { readonly writes: readonly PendingWrite[]; readonly completed: readonly PostImages[] } {
-    const writes: PendingWrite[] = []
-    const completed: PostImages[] = []
-    let skip = this.settledWrites
-    for (let i = this.settledRecords; i < this.records.length; i++) {
-      const record = this.records[i] as PostImages
-      const isStaged = record.staged !== undefined
-      const from = skip
-      skip = 0
-      const to = Math.min(record.writes.length, from + writesMax - writes.length)
-      for (let w = from; w < to; w++) writes.push({ write: record.writes[w] as Write, tau: record.tau, isStaged })
-      if (to < record.writes.length) break
-      completed.push(record)
-      if (writes.length >= writesMax) break
+  /** The oldest unsettled writes, in order, of a large transaction by themselves. A part that ends with its record completes it. */
+  take(writesMax: number): TailPart[] {
+    const parts: TailPart[] = []
+    let from = this.settledWrites
+    let count = 0
+    for (let i = this.settledRecords; i < this.records.length && count < writesMax; i++) {
+      const record = this.records[i] as TailRecord
+      const isRun = record.writes instanceof PackedRun
+      if (isRun && parts.length > 0) break
+      const to = Math.min(record.writes.length, from + writesMax - count)
+      parts.push({ ...record, from, to })
+      count += to - from
+      from = 0
+      if (isRun || to < record.writes.length) break
     }
-    return { writes, completed }
+    return parts
   }
 
   /** What `take` gave last is on disk: its versions leave. */
-  settle(writes: readonly PendingWrite[], completed: readonly PostImages[]): void {
-    for (const { write, tau } of writes) this.drop(write.key, tau)
-    this.pendingCount -= writes.length
-    for (const { isStaged } of writes) if (isStaged) this.pendingStaged--
-    const last = writes.length
-    let counted = -this.settledWrites
-    for (const record of completed) counted += record.writes.length
-    this.settledRecords += completed.length
-    this.settledWrites = last - counted
+  settle(parts: readonly TailPart[]): void {
+    for (const { images, writes, from, to } of parts) {
+      this.pendingCount -= to - from
+      const isWhole = to === writes.length
+      if (writes instanceof PackedRun) {
+        this.pendingStaged -= to - from
+        writes.settle(to)
+        if (isWhole) this.runs = this.runs.filter((run) => run !== writes)
+      } else for (let i = from; i < to; i++) this.drop((writes[i] as Write).key, images.tau)
+      this.settledWrites = isWhole ? 0 : to
+      if (isWhole) this.settledRecords++
+    }
     if (this.isEmpty) this.isOrdered = true
     if (this.settledRecords > 1_024 && this.settledRecords * 2 > this.records.length) {
       this.records = this.records.slice(this.settledRecords)
@@ -112,5 +136,46 @@ export class Tail {
     let version = newest
     while (version.older !== undefined && version.older.tau > tau) version = version.older
     if (version.older?.tau === tau) version.older = version.older.older
+  }
+}
+
+/** One walk over single rows and large transactions, each key once. Stands before the first key, like `Cursor`. */
+export class TailWalk {
+  key = '' as Key
+  /** Those that have not come to their end, each on its next key. */
+  private rows: Cursor<Version> | undefined
+  private runs: RunWalk[]
+  private readonly isReverse: boolean
+  private isFirst = true
+
+  constructor(rows: Cursor<Version>, runs: RunWalk[], isReverse: boolean) {
+    this.rows = rows
+    this.runs = runs
+    this.isReverse = isReverse
+  }
+
+  /** False when the walk is over. */
+  advance(): boolean {
+    const { key, isFirst } = this
+    this.isFirst = false
+    if (this.rows !== undefined && (isFirst || this.rows.key === key) && !this.rows.advance()) this.rows = undefined
+    if (this.runs.length > 0) this.runs = this.runs.filter((run) => (!isFirst && run.key !== key) || run.advance())
+    let next = this.rows?.key
+    for (const run of this.runs) {
+      if (next === undefined || (this.isReverse ? run.key > next : run.key < next)) next = run.key
+    }
+    if (next === undefined) return false
+    this.key = next
+    return true
+  }
+
+  /** The key's newest version at or below `at`. */
+  newest(at: Tau): Version | undefined {
+    let found = this.rows !== undefined && this.rows.key === this.key ? versionAt(this.rows.value, at) : undefined
+    for (const { key, run, number } of this.runs) {
+      if (key !== this.key || (found !== undefined && run.tau <= found.tau)) continue
+      found = { tau: run.tau, postImage: run.open(number).postImage, older: undefined }
+    }
+    return found
   }
 }

@@ -4,14 +4,15 @@ import type { Clock, Timer } from '../../bus/world.ts'
 import { assert } from '../../protocol/assert.ts'
 import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
 import type { Partition, Sequence } from '../../protocol/ids.ts'
-import { droppedStorageId, type Key, type KeyRange, prefixRange, storagePrefix } from '../../protocol/key.ts'
+import { droppedStorageId, type Key, type KeyRange, keyAfter, prefixRange, storagePrefix } from '../../protocol/key.ts'
 import type { GetAnswer, PostImages, Write } from '../../protocol/messages.ts'
+import { PackedWrites } from '../../protocol/packed-writes.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
-import type { Cursor } from './sorted-map.ts'
+import { PackedRun } from './packed-run.ts'
 import { Arena, asBuffer, beforeTombstone, historyKey, historyTau, isDeleted, tauOf, versionHeadBytes } from './stored-version.ts'
-import { type PendingWrite, Tail } from './tail.ts'
+import { Tail, type TailPart, type TailWalk } from './tail.ts'
 import { type AppliedPosition, nothingApplied, type VersionStore, type Visit } from './version-store.ts'
-import { Stage, type Version, versionAt } from './versions.ts'
+import type { Version } from './versions.ts'
 
 /**
  * Rows on disk, in LMDB (architecture decision 4):
@@ -33,6 +34,8 @@ const pendingSoonMax = 50_000
 const pendingMax = 400_000
 /** As long as so much of earlier large transactions is not on disk, the next one is not staged. */
 const pendingStagedMax = 100_000
+/** Blocks of a large transaction taken from the journal in one turn. */
+const blocksMax = 8
 const retryDelayMs = 1_000
 const mapBytes = 2 ** 40
 
@@ -57,8 +60,8 @@ export class LmdbVersionStore implements VersionStore {
   private readonly positions: AppliedPosition[] = []
   private stored: AppliedPosition[] = []
   private syncedPositions: AppliedPosition[] = []
-  /** What each journal has staged. */
-  private readonly staged: (Stage | undefined)[] = []
+  /** What each journal has staged of a large transaction whose record has not come. */
+  private readonly staged: (PackedRun | undefined)[] = []
   private isFlushing = false
   private flushTimer: Timer | undefined
   /** One writer at a time: flush and vacuum read before they write. */
@@ -88,11 +91,8 @@ export class LmdbVersionStore implements VersionStore {
 
   get(key: Key, at: Tau): GetAnswer {
     const { tail } = this
-    let found: Version | undefined
-    if (tail.rows.size > 0) {
-      found = versionAt(tail.rows.get(key), at)
-      if (found !== undefined && tail.isOrdered) return answerOf(found)
-    }
+    const found = tail.find(key, at)
+    if (found !== undefined && tail.isOrdered) return answerOf(found)
     const bytes = this.visible(key, this.rows.getBinaryFast(key), at)
     if (found !== undefined && (bytes === undefined || tauOf(bytes) < found.tau)) return answerOf(found)
     if (bytes === undefined || isDeleted(bytes)) return undefined
@@ -111,7 +111,7 @@ export class LmdbVersionStore implements VersionStore {
 
   scan(range: KeyRange, { reverse, at }: { readonly reverse: boolean; readonly at: Tau }, visit: Visit): void {
     if (range.start >= range.end) return
-    const fresh = this.tail.rows.size === 0 ? undefined : this.tail.rows.cursor(range.start, range.end, reverse)
+    const fresh = this.tail.holdsNothing ? undefined : this.tail.walk(range, reverse, at)
     let next = fresh?.advance() === true ? fresh : undefined
     const walk = this.rows.getRange(rangeOptions(range, reverse))[Symbol.iterator]()
     try {
@@ -125,7 +125,7 @@ export class LmdbVersionStore implements VersionStore {
         }
         let newest: Version | undefined
         if (next !== undefined && next.key === key) {
-          newest = versionAt(next.value, at)
+          newest = next.newest(at)
           next = next.advance() ? next : undefined
           if (newest !== undefined && this.tail.isOrdered) {
             if (!visitVersion(key, newest, visit)) return
@@ -151,8 +151,10 @@ export class LmdbVersionStore implements VersionStore {
       this.applyStaged(images)
       return undefined
     }
-    if (writes.length > sliceMax || this.isBehind()) return this.applySlices(images)
+    if (writes instanceof PackedWrites) return this.applyPacked(images, writes)
+    if (writes.length > sliceMax || this.isBehind()) return this.applySlices(images, writes)
     for (const write of writes) this.tail.put(write, images.tau)
+    this.tail.complete(images, writes)
     this.advance(images)
     return undefined
   }
@@ -163,47 +165,52 @@ export class LmdbVersionStore implements VersionStore {
 
   /** What is staged counts from now on: one assignment, however much it is. */
   private applyStaged(images: PostImages): void {
-    const stage = this.staged[images.partition] ?? new Stage()
+    const run = this.staged[images.partition] ?? new PackedRun()
     this.staged[images.partition] = undefined
-    assert(stage.writes.length === images.staged, 'what a record names has been staged whole')
-    stage.tau = images.tau
-    this.advance({ ...images, writes: stage.writes })
+    assert(run.length === images.staged, 'what a record names has been staged whole')
+    this.tail.completeRun(images, run)
+    this.advance(images)
   }
 
-  stage(partition: Partition, writes: readonly Write[]): MaybePromise<void> {
-    const open = this.staged[partition]
-    if (open === undefined && this.tail.pendingStaged > pendingStagedMax && this.failure === undefined) {
+  /** From the journal, at a start: what it takes is an index of its keys, and reads need not wait for the disk. */
+  private async applyPacked(images: PostImages, { blocks }: PackedWrites): Promise<void> {
+    const run = new PackedRun()
+    for (const [i, block] of blocks.entries()) {
+      run.add(new PackedWrites([block]))
+      if (i % blocksMax === blocksMax - 1) await new Promise<void>((resolve) => this.clock.soon(resolve))
+    }
+    this.tail.completeRun(images, run)
+    this.advance(images)
+  }
+
+  stage(partition: Partition, writes: PackedWrites): MaybePromise<void> {
+    let run = this.staged[partition]
+    if (run === undefined && this.tail.pendingStaged > pendingStagedMax && this.failure === undefined) {
       return new Promise<void>((resolve) => this.waiting.push(resolve)).then(() => this.stage(partition, writes))
     }
-    const stage = open ?? new Stage()
-    this.staged[partition] = stage
-    this.tail.stage(writes, stage)
+    run ??= new PackedRun()
+    this.staged[partition] = run
+    run.add(writes)
   }
 
-  async unstage(partition: Partition): Promise<void> {
-    const staged = this.staged[partition]
+  unstage(partition: Partition): void {
     this.staged[partition] = undefined
-    if (staged === undefined) return
-    for (let from = 0; from < staged.writes.length; from += sliceMax) {
-      this.tail.unstage(staged.writes.slice(from, from + sliceMax), staged)
-      await new Promise<void>((resolve) => this.clock.soon(resolve))
-    }
   }
 
-  private async applySlices(images: PostImages): Promise<void> {
+  private async applySlices(images: PostImages, writes: readonly Write[]): Promise<void> {
     while (this.isBehind() && this.failure === undefined) {
       this.flushSoon()
       await new Promise<void>((resolve) => this.waiting.push(resolve))
     }
-    for (let from = 0; from < images.writes.length; from += sliceMax) {
-      for (const write of images.writes.slice(from, from + sliceMax)) this.tail.put(write, images.tau)
+    for (let from = 0; from < writes.length; from += sliceMax) {
+      for (const write of writes.slice(from, from + sliceMax)) this.tail.put(write, images.tau)
       await new Promise<void>((resolve) => this.clock.soon(resolve))
     }
+    this.tail.complete(images, writes)
     this.advance(images)
   }
 
   private advance(images: PostImages): void {
-    this.tail.complete(images)
     this.positions[images.partition] = { sequence: images.sequence, tau: images.tau }
     this.flushSoon()
   }
@@ -255,17 +262,18 @@ export class LmdbVersionStore implements VersionStore {
   }
 
   private async flushSlice(): Promise<void> {
-    const { writes, completed } = this.tail.take(sliceMax)
+    const parts = this.tail.take(sliceMax)
+    const completed = parts.filter(({ writes, to }) => to === writes.length)
     const after = [...this.stored]
-    for (const { partition, sequence, tau } of completed) after[partition] = { sequence, tau }
+    for (const { images } of completed) after[images.partition] = { sequence: images.sequence, tau: images.tau }
     await this.write(() => {
       const slice = new Slice(this.rows, this.history)
-      for (const write of writes) slice.place(write)
+      for (const part of parts) slice.placeAll(part)
       if (completed.length > 0) this.meta.put('positions', this.positionBytes(after))
     })
     this.environment.resetReadTxn()
     this.stored = after
-    this.tail.settle(writes, completed)
+    this.tail.settle(parts)
     if (!this.isBehind()) for (const go of this.waiting.splice(0)) go()
     const flushed = Promise.resolve(this.environment.flushed)
     void flushed.then(
@@ -397,8 +405,27 @@ class Slice {
     this.history = history
   }
 
+  placeAll({ images: { tau }, writes, from, to }: TailPart): void {
+    if (writes instanceof PackedRun) {
+      if (from < to) this.placeRun(writes, tau, from, to)
+    } else for (let i = from; i < to; i++) this.place(writes[i] as Write, tau)
+  }
+
+  /** Of a large transaction, alone in its slice. Most are loads: where the disk holds nothing between the first key and the last, nobody looks. */
+  private placeRun(run: PackedRun, tau: Tau, from: number, to: number): void {
+    const range = { start: run.writeAt(from).key, end: keyAfter(run.writeAt(to - 1).key) }
+    let isFree = true
+    for (const _ of this.rows.getKeys({ ...range, limit: 1 })) isFree = false
+    for (let i = from; i < to; i++) {
+      if (isFree) {
+        const { key, postImage } = run.writeAt(i)
+        this.rows.put(key, this.arena.version(tau, postImage))
+      } else this.place(run.writeAt(i), tau)
+    }
+  }
+
   /** One version in its place: the newest under the key itself, what it supersedes into history. */
-  place({ write: { key, postImage }, tau }: PendingWrite): void {
+  private place({ key, postImage }: Write, tau: Tau): void {
     const before = this.newest.get(key) ?? this.rows.getBinaryFast(key)
     const beforeTau = before === undefined ? tauZero : tauOf(before)
     if (before !== undefined && beforeTau > tau) {
@@ -447,9 +474,9 @@ function answerOf({ tau, postImage }: Version): GetAnswer {
   return postImage === undefined ? undefined : { postImage, tau }
 }
 
-function visitFresh(cursor: Cursor<Version>, at: Tau, visit: Visit): boolean {
-  const version = versionAt(cursor.value, at)
-  return version === undefined || visitVersion(cursor.key, version, visit)
+function visitFresh(walk: TailWalk, at: Tau, visit: Visit): boolean {
+  const version = walk.newest(at)
+  return version === undefined || visitVersion(walk.key, version, visit)
 }
 
 function visitVersion(key: Key, { postImage }: Version, visit: Visit): boolean {

@@ -5,6 +5,7 @@ import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
 import type { Partition, Sequence } from '../../protocol/ids.ts'
 import { droppedStorageId, droppedStorageKey, type Key, type KeyRange, prefixRange, storagePrefix } from '../../protocol/key.ts'
 import type { GetAnswer, PostImages, Write } from '../../protocol/messages.ts'
+import type { PackedWrites } from '../../protocol/packed-writes.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import { everything } from '../topology.ts'
 import { SortedMap } from './sorted-map.ts'
@@ -61,7 +62,7 @@ export class MemoryVersionStore implements VersionStore {
   apply(images: PostImages): MaybePromise<void> {
     const { writes } = images
     if (images.staged !== undefined) return this.applyStaged(images)
-    if (writes.length <= sliceMax) {
+    if (Array.isArray(writes) && writes.length <= sliceMax) {
       for (const write of writes) this.write(write, images.tau)
       this.advance(images)
       return undefined
@@ -69,7 +70,7 @@ export class MemoryVersionStore implements VersionStore {
     return this.applySlices(images)
   }
 
-  stage(partition: Partition, writes: readonly Write[]): void {
+  stage(partition: Partition, writes: PackedWrites): void {
     const stage = this.staged[partition] ?? new Stage()
     this.staged[partition] = stage
     for (const write of writes) {
@@ -108,9 +109,10 @@ export class MemoryVersionStore implements VersionStore {
   }
 
   private async applySlices(images: PostImages): Promise<void> {
-    for (let from = 0; from < images.writes.length; from += sliceMax) {
-      for (const write of images.writes.slice(from, from + sliceMax)) this.write(write, images.tau)
-      await new Promise<void>((resolve) => this.clock.soon(resolve))
+    let written = 0
+    for (const write of images.writes) {
+      this.write(write, images.tau)
+      if (++written % sliceMax === 0) await new Promise<void>((resolve) => this.clock.soon(resolve))
     }
     this.advance(images)
   }

@@ -1,7 +1,8 @@
 import type { MaybePromise } from '../../bus/bus.ts'
 import type { Partition, Sequence } from '../../protocol/ids.ts'
 import type { Key, KeyRange } from '../../protocol/key.ts'
-import type { GetAnswer, PostImages, Write } from '../../protocol/messages.ts'
+import type { GetAnswer, PostImages } from '../../protocol/messages.ts'
+import type { PackedWrites } from '../../protocol/packed-writes.ts'
 import type { Tau } from '../../protocol/time.ts'
 
 /**
@@ -35,9 +36,10 @@ export interface VersionStore {
   apply(images: PostImages): MaybePromise<void>
   /**
    * Takes writes of a large transaction whose record comes later, out of every reader's sight. The record then only says that they count
-   * (`staged`), in one step. The promise holds back who brings more than the disk can follow. One transaction of a journal is staged at a time.
+   * (`staged`), in one step. They come in key order. The promise holds back who brings more than the disk can follow. One transaction of a
+   * journal is staged at a time.
    */
-  stage(partition: Partition, writes: readonly Write[]): MaybePromise<void>
+  stage(partition: Partition, writes: PackedWrites): MaybePromise<void>
   /** What that journal has staged goes. */
   unstage(partition: Partition): MaybePromise<void>
   /** What reads find. */

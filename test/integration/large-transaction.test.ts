@@ -88,7 +88,7 @@ test('a large COPY is one transaction, others commit and read meanwhile, and it 
   isOver = true
   await Promise.all(others)
   expect([...seen].filter((count) => count !== 0 && count !== 2)).toEqual([])
-  expect(n).toBeGreaterThan(50)
+  expect(n).toBeGreaterThan(10)
   // A quiet machine stays below 100 ms; a laden one must not fail for its neighbours.
   expect(worst).toBeLessThan(1_000)
   await Promise.all([writer.end(), reader.end()])

@@ -35,7 +35,7 @@ function commit(...transactions: readonly (readonly Write[])[]): JournalRecord {
 const said = (record: JournalRecord, map = singleMap): string[] =>
   route(record, sequence(7), map).map(
     ([{ shard }, images]) =>
-      `shard ${shard}: ${images.sequence} at ${images.tau} [${images.writes.map(({ key }) => key.slice(4))}] ${images.traceparents}`,
+      `shard ${shard}: ${images.sequence} at ${images.tau} [${[...images.writes].map(({ key }) => key.slice(4))}] ${images.traceparents}`,
   )
 
 const halves = {

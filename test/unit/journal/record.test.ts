@@ -4,12 +4,14 @@ import { epoch, mapVersion, type Owner, partition } from '../../../protocol/ids.
 import type { Key } from '../../../protocol/key.ts'
 import { journalMessageBytesMax } from '../../../protocol/limits.ts'
 import type { CommittedTransaction, Mode, WriteOperation } from '../../../protocol/messages.ts'
+import { PackedWrites, packWrites } from '../../../protocol/packed-writes.ts'
 import {
   bodyOf,
   bodyParts,
   decodeMessage,
   decodeRecord,
   decodeStaged,
+  encodeChecks,
   encodeCommit,
   encodeLast,
   encodePart,
@@ -19,8 +21,8 @@ import {
   type LastMessage,
   type Message,
   partCount,
-  StageEncoder,
   stagedId,
+  stagePayloads,
 } from '../../../protocol/record.ts'
 import { tau } from '../../../protocol/time.ts'
 
@@ -89,12 +91,19 @@ function commitAgain(list: readonly CommittedTransaction[]) {
   return decodeRecord(message, payloadsAgain, 'hash 0')
 }
 
+/** The writes of one transaction as they are staged: by key, each once, some in a block. */
+function blocksOf(transaction: CommittedTransaction, writesMax: number): PackedWrites {
+  const writes = [...packWrites([...transaction.writes])]
+  const blocks = []
+  for (let at = 0; at < writes.length; at += writesMax) blocks.push(...packWrites(writes.slice(at, at + writesMax)).blocks)
+  return new PackedWrites(blocks)
+}
+
 /** The same by way of a stage, some writes a message. */
-function stagedAgain(transaction: CommittedTransaction, itemsMax: number) {
-  const encoder = new StageEncoder(transaction)
+function stagedAgain(transaction: CommittedTransaction & { readonly writes: PackedWrites }) {
   const stage: (Message & { kind: 'stage' })[] = []
-  while (!encoder.isDone) {
-    for (const payload of encoder.slice(itemsMax)) {
+  for (const piece of [...transaction.writes.blocks.map((block) => block.bytes), ...encodeChecks(transaction.checks)]) {
+    for (const payload of stagePayloads(piece)) {
       const bytes = encodeStage(head, 'hash', { stage: 7, index: stage.length, ...payload })
       expect(bytes.length).toBeLessThanOrEqual(journalMessageBytesMax)
       const message = decodeMessage(bytes)
@@ -111,10 +120,15 @@ function stagedAgain(transaction: CommittedTransaction, itemsMax: number) {
 
 test('a commit record comes back as it was, in one piece or staged', () => {
   fc.assert(
-    fc.property(fc.array(transactions, { maxLength: 4 }), fc.integer({ min: 1, max: 3 }), (list, itemsMax) => {
+    fc.property(fc.array(transactions, { maxLength: 4 }), fc.integer({ min: 1, max: 3 }), (list, writesMax) => {
       const expected = { ...head, kind: 'commit', prevHash: 'hash 0' }
       expect(commitAgain(list)).toEqual({ ...expected, transactions: list })
-      for (const one of list) expect(stagedAgain(one, itemsMax).record).toEqual({ ...expected, transactions: [one] })
+      for (const one of list) {
+        const staged = { ...one, writes: blocksOf(one, writesMax) }
+        const { record } = stagedAgain(staged)
+        expect(record).toMatchObject({ ...expected, transactions: [{ ...one, writes: {} }] })
+        expect(record.kind === 'commit' && [...(record.transactions[0]?.writes ?? [])]).toEqual([...packWrites([...one.writes])])
+      }
     }),
     { numRuns: 200 },
   )
@@ -134,19 +148,21 @@ test('a record above the payload bound goes in parts', () => {
     })),
   }
   const images = (record: ReturnType<typeof commitAgain>): boolean[] =>
-    (record.kind === 'commit' ? (record.transactions[0]?.writes ?? []) : []).map(
+    [...(record.kind === 'commit' ? (record.transactions[0]?.writes ?? []) : [])].map(
       ({ postImage }, i) => postImage !== undefined && Buffer.alloc(400_000, i).equals(postImage),
     )
   expect(images(commitAgain([transaction]))).toEqual(Array(7).fill(true))
-  expect(images(stagedAgain(transaction, 1).record)).toEqual(Array(7).fill(true))
+  expect(images(stagedAgain({ ...transaction, writes: blocksOf(transaction, 1) }).record)).toEqual(Array(7).fill(true))
   // One write that is larger than a message goes on in the next ones.
   const huge = {
     ...transaction,
-    writes: [{ ...transaction.writes[0], postImage: Buffer.alloc(3_500_000, 9) }],
+    writes: [{ ...[...transaction.writes][0], postImage: Buffer.alloc(3_500_000, 9) }],
   } as typeof transaction
-  const { record, messages } = stagedAgain(huge, 1)
+  const { record, messages } = stagedAgain({ ...huge, writes: packWrites([...huge.writes]) })
   expect(messages).toBe(4)
-  expect(record.kind === 'commit' && record.transactions[0]?.writes[0]?.postImage).toEqual(Buffer.alloc(3_500_000, 9))
+  const [write] = record.kind === 'commit' ? (record.transactions[0]?.writes ?? []) : []
+  expect(write?.postImage?.length).toBe(3_500_000)
+  expect(Buffer.alloc(3_500_000, 9).equals(write?.postImage ?? Buffer.alloc(0))).toBe(true)
   const exact = bodyOf(Buffer.alloc(journalMessageBytesMax - 128))
   expect([partCount(exact), [...bodyParts(exact)].length]).toEqual([1, 1])
 })

@@ -10,6 +10,8 @@ import {
   encodeFailure,
   encodeQuestion,
 } from '../../../protocol/message-codec.ts'
+import type { Write } from '../../../protocol/messages.ts'
+import { packWrites } from '../../../protocol/packed-writes.ts'
 import { Interval } from '../../../protocol/values/interval.ts'
 import { Jsonb, parseJsonb } from '../../../protocol/values/jsonb.ts'
 import { Numeric } from '../../../protocol/values/numeric.ts'
@@ -76,7 +78,8 @@ const refusal = fc.oneof(
   fc.record({ kind: fc.constant('refused'), code: fc.constant('53100'), message: text }),
 )
 const verdict = fc.oneof(fc.record({ kind: fc.constant('commit'), tauCommit: whole }), refusal)
-const writes = fc.array(write, { maxLength: 4 })
+const packed = fc.array(write, { maxLength: 4 }).map((some) => packWrites(some as Write[]))
+const writes = fc.oneof(fc.array(write, { maxLength: 4 }), packed)
 const kindIs = (kind: string) => ({ kind: fc.constant(kind) })
 
 /** Every question with its answers. */
@@ -177,7 +180,7 @@ const conversations: Readonly<Record<string, readonly [fc.Arbitrary<unknown>, fc
     ),
     fc.constant(undefined),
   ],
-  stage: [fc.record({ kind: fc.constantFrom('stage', 'unstage'), partition: whole, writes }), fc.constant(undefined)],
+  stage: [fc.record({ kind: fc.constantFrom('stage', 'unstage'), partition: whole, writes: packed }), fc.constant(undefined)],
 }
 
 describe.each(Object.entries(conversations))('%s', (_, [question, answer]) => {

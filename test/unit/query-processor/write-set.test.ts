@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 import { SortedKeys } from '../../../actors/query-processor/sorted-keys.ts'
 import { WriteSet } from '../../../actors/query-processor/write-set.ts'
-import type { Key } from '../../../protocol/key.ts'
+import { type Key, type KeyRange, storagePrefix } from '../../../protocol/key.ts'
+import type { Mode } from '../../../protocol/messages.ts'
+import { PackedWrites } from '../../../protocol/packed-writes.ts'
+import { SeededRandom } from '../../simulation/random.ts'
 
 const key = (text: string): Key => text as Key
 const image = (text: string): Buffer => Buffer.from(text)
@@ -14,7 +17,7 @@ function told(writes: WriteSet): string[] {
   if (value === undefined) throw new Error('a small write set is put together at once')
   const { writes: written, checks } = value
   return [
-    ...written.map((write) => `${write.mode} ${write.operation} ${write.key} ${text(write.postImage ?? null)}`),
+    ...[...written].map((write) => `${write.mode} ${write.operation} ${write.key} ${text(write.postImage ?? null)}`),
     ...checks.map((check) =>
       'key' in check ? `${check.mode} ${check.key}` : `${check.mode} ${check.range.start}..${check.range.end}`,
     ),
@@ -71,6 +74,105 @@ test('a write set has a bound', () => {
   expect(() => writes.write(key('b'), image('x'.repeat(60)), 'X', 1, false)).toThrow(
     'transaction size limit of 100 bytes exceeded',
   )
+})
+
+interface Modelled {
+  image: string | undefined
+  mode: Mode
+  existed: boolean
+  /** As commands before the last one that wrote it left it; undefined: as storage has it. */
+  before: string | null | undefined
+  command: number
+}
+
+/** Keys of three tables: one filled in order, one at random, one now and then. */
+function randomKey(random: SeededRandom, step: number): Key {
+  const table = random.pick([1, 1, 2, 2, 3])
+  const number = table === 1 ? step : random.integer(table === 2 ? 1_000_000 : 40)
+  return key(storagePrefix(table) + String(number).padStart(7, '0'))
+}
+
+test.each([1, 2, 3])('a large write set says what a naive one would, seed %i', (seed) => {
+  const random = new SeededRandom(seed)
+  const writes = new WriteSet(1_000_000_000)
+  const model = new Map<Key, Modelled>()
+  const strength = { E: 0, R: 1, S: 2, N: 3, X: 4 }
+  const checked = new Map<Key, Mode>()
+  const saved: { mark: number; model: Map<Key, Modelled>; checked: Map<Key, Mode> }[] = []
+  let command = 1
+  const visible = (entry: Modelled): string | null | undefined => (entry.command < command ? (entry.image ?? null) : entry.before)
+  const states = (range: KeyRange, reverse: boolean): string[] => {
+    const found = [...model].filter(([one, entry]) => one >= range.start && one < range.end && visible(entry) !== undefined)
+    found.sort(([a], [b]) => (a < b ? -1 : 1))
+    if (reverse) found.reverse()
+    return found.map(([one, entry]) => `${one} ${visible(entry) ?? 'gone'}`)
+  }
+  const shown = ([one, own]: readonly [Key, Uint8Array | null]): string => `${one} ${text(own)}`
+  for (let step = 0; step < 14_000; step++) {
+    const draw = random.integer(2_000)
+    if (draw < 1_800 || model.size === 0) {
+      const one = draw < 1_500 || model.size === 0 ? randomKey(random, step) : random.pick([...model.keys()].slice(-300))
+      const image = random.chance(0.9) ? `${step}${'.'.repeat(random.integer(60))}` : undefined
+      const mode = random.pick(['X', 'N', 'E'] as const)
+      const known = model.get(one)
+      const existed = known?.existed ?? random.chance(0.5)
+      writes.write(one, image === undefined ? undefined : Buffer.from(image), mode, command, existed)
+      const before = known === undefined ? undefined : known.command < command ? (known.image ?? null) : known.before
+      const kept = known === undefined || strength[mode] > strength[known.mode] ? mode : known.mode
+      model.set(one, { image, mode: kept, existed, before, command })
+    } else if (draw < 1_950) command++
+    else if (draw < 1_960) {
+      const one = random.chance(0.7) ? random.pick([...model.keys()]) : randomKey(random, step)
+      const mode = random.pick(['R', 'S', 'X'] as const)
+      writes.check(one, mode)
+      const held = checked.get(one)
+      if (held === undefined || strength[held] < strength[mode]) checked.set(one, mode)
+    } else if (draw < 1_964) saved.push({ mark: writes.mark(), model: new Map(model), checked: new Map(checked) })
+    else if (draw < 1_968 && saved.length > 0) {
+      const { mark, model: then, checked: held } = saved.pop() as (typeof saved)[number]
+      writes.rollBackTo(mark)
+      writes.release()
+      for (const map of [model, checked]) map.clear()
+      for (const [one, entry] of then) model.set(one, entry)
+      for (const [one, mode] of held) checked.set(one, mode)
+      command++
+    } else if (draw < 1_975 && saved.length > 0) {
+      saved.pop()
+      writes.release()
+    } else if (draw < 1_985) {
+      const [a, b] = [randomKey(random, step), randomKey(random, step)].sort() as [Key, Key]
+      const reverse = random.chance(0.5)
+      const range = random.chance(0.3) ? everything : { start: a, end: b }
+      expect([...writes.within(range, reverse, command)].map(shown)).toEqual(states(range, reverse))
+    }
+    const one = randomKey(random, step)
+    const entry = model.get(one)
+    expect(writes.latest(one) === undefined ? undefined : text(writes.latest(one))).toBe(entry && (entry.image ?? 'gone'))
+  }
+  // What is written in order lies so from the start, the rest is sorted when the transaction ends.
+  const result = writes.result()
+  let step = result.next()
+  while (step.done !== true) step = result.next()
+  const { writes: written, checks } = step.value
+  expect(written).toBeInstanceOf(PackedWrites)
+  const expected = [...model]
+    .filter(([, { image, existed }]) => image !== undefined || existed)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  const modeOf = (one: Key, { mode }: Modelled): Mode => {
+    const held = checked.get(one)
+    return held === undefined || mode === 'E' || strength[mode] >= strength[held] ? mode : held
+  }
+  expect([...written].map((write) => `${write.key} ${write.mode} ${write.operation} ${text(write.postImage ?? null)}`)).toEqual(
+    expected.map(([one, entry]) => {
+      const operation = entry.image === undefined ? 'delete' : entry.existed ? 'update' : 'create'
+      return `${one} ${modeOf(one, entry)} ${operation} ${entry.image ?? 'gone'}`
+    }),
+  )
+  const isChecked = (one: Key): boolean => {
+    const entry = model.get(one)
+    return entry === undefined || (entry.image === undefined && !entry.existed) || entry.mode === 'E'
+  }
+  expect(checks).toEqual([...checked].filter(([one]) => isChecked(one)).map(([one, mode]) => ({ key: one, mode })))
 })
 
 test('own keys come in order, once, from both ends, while more are written', () => {
