@@ -1,7 +1,7 @@
 import type { Value } from '../../../../protocol/values/value.ts'
 import type { AggregateFunction, FunctionContext } from '../functions/registry.ts'
 import type { Layout, Slot } from '../plan/node.ts'
-import { batchRows, type Frame, type Opener, pause, type Row, rowBytes, Turns } from './frame.ts'
+import { batchRows, type Frame, type Opener, pause, type Row, rowBytes, Turns, valueBytes } from './frame.ts'
 import { Holding } from './holding.ts'
 import { type HashKey, rowHashKey } from './kernels.ts'
 import { Partitions, partitionDepthMax } from './partitions.ts'
@@ -11,6 +11,8 @@ import { type RowCompare, sorted as sortedInTurns } from './sort.ts'
 export interface AggregatePart {
   readonly implementation: AggregateFunction<unknown>
   readonly start: () => unknown
+  /** Its state holds what it was given: array_agg, string_agg ... */
+  readonly keeps: boolean
   readonly arguments: readonly number[]
   readonly filter: number | undefined
   /** DISTINCT: what makes an argument list the same. */
@@ -45,7 +47,7 @@ class Accumulator {
     if (part.filter !== undefined && row[part.filter] !== true) return 0
     if (this.seen === undefined && this.rows === undefined) {
       this.transition(row, context)
-      return 0
+      return part.keeps ? this.keptBytes(row) : 0
     }
     if (this.seen !== undefined) {
       const distinct = part.distinct as NonNullable<AggregatePart['distinct']>
@@ -54,6 +56,12 @@ class Accumulator {
       this.seen.set(key, row)
     } else this.rows?.push(row)
     return rowBytes(row)
+  }
+
+  private keptBytes(row: Row): number {
+    let bytes = 0
+    for (const slot of this.part.arguments) bytes += valueBytes(row[slot] as Value)
+    return bytes
   }
 
   private transition(row: Row, context: FunctionContext): void {
@@ -154,7 +162,17 @@ function* plain(source: Stream, calls: readonly AggregatePart[], frame: Frame): 
 
 type HashRow = (row: Row, slots: readonly number[]) => HashKey | null
 
-function* sorted(source: Stream, { keys, calls }: AggregateParts, hash: HashRow, frame: Frame): Stream {
+function* sorted(source: Stream, parts: AggregateParts, hash: HashRow, frame: Frame): Stream {
+  const holding = new Holding(frame.run.memory)
+  try {
+    yield* sortedHolding(source, parts, hash, holding, frame)
+  } finally {
+    holding.release()
+  }
+}
+
+/** Holds one group at a time. */
+function* sortedHolding(source: Stream, { keys, calls }: AggregateParts, hash: HashRow, holding: Holding, frame: Frame): Stream {
   let group: Group | undefined
   let key: HashKey | null = null
   let batch: Row[] = []
@@ -170,11 +188,15 @@ function* sorted(source: Stream, { keys, calls }: AggregateParts, hash: HashRow,
         if (group !== undefined) {
           yield* settled(group.accumulators, frame)
           batch.push(finished(keys, group, frame))
+          holding.release()
         }
         group = { row, accumulators: calls.map((call) => new Accumulator(call)) }
         key = next
       }
-      for (const accumulator of group.accumulators) accumulator.add(row, frame.context)
+      for (const accumulator of group.accumulators) {
+        const held = accumulator.add(row, frame.context)
+        if (held > 0) holding.take(held)
+      }
     }
     if (batch.length >= batchRows) {
       yield batch

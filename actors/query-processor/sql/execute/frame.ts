@@ -101,14 +101,15 @@ export class Turns {
 
 /** What a row weighs in memory, roughly: enough to bound it. */
 export function rowBytes(row: Row): number {
-  let bytes = 32 + row.length * 8
-  for (let i = 0; i < row.length; i++) {
-    const value = row[i]
-    if (typeof value === 'string') bytes += 24 + value.length
-    else if (typeof value === 'bigint') bytes += 24
-    else if (typeof value === 'object' && value !== null) bytes += objectBytes(value as object)
-  }
+  let bytes = 32
+  for (let i = 0; i < row.length; i++) bytes += valueBytes(row[i] as Value)
   return bytes
+}
+
+export function valueBytes(value: Value): number {
+  if (typeof value === 'string') return 32 + value.length
+  if (typeof value === 'bigint') return 32
+  return typeof value === 'object' && value !== null ? 8 + objectBytes(value as object) : 8
 }
 
 function objectBytes(value: object): number {

@@ -322,6 +322,7 @@ function aggregatePart(call: AggregateCall, layout: Layout): AggregatePart {
   return {
     implementation: implementation as unknown as AggregateFunction<unknown>,
     start: () => implementation.start(types),
+    keeps: /_agg(_|$)/.test(procedure.name),
     arguments: call.arguments,
     filter: call.filter,
     distinct: call.distinct ? rowHashKey(argumentTypes) : undefined,

@@ -64,23 +64,41 @@ const comparisons: Functions = {
   array_smaller: byOrder((compare) => (_context, a: SqlArray, b: SqlArray) => (compare(a, b) <= 0 ? a : b)),
 }
 
-const containment = (
-  test: (a: readonly Value[], b: readonly Value[], equal: (a: Value, b: Value) => boolean) => boolean,
-): SpecializedFunction => ({
+/** Is there an item like this? NULL is like nothing, itself included. Many items are put in order, or each question would go through all. */
+function finder(element: SqlType, items: readonly Value[], questions: number): (value: Value) => boolean {
+  if (items.length * questions < 10_000) {
+    const equal = equalityOf(element)
+    return (value) => value !== null && items.some((item) => item !== null && equal(item, value))
+  }
+  const compare = compareOf(element)
+  const ordered = items.filter((item) => item !== null).sort(compare)
+  return (value) => {
+    if (value === null) return false
+    let low = 0
+    let high = ordered.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (compare(ordered[middle] as Value, value) < 0) low = middle + 1
+      else high = middle
+    }
+    return low < ordered.length && compare(ordered[low] as Value, value) === 0
+  }
+}
+
+const containment = (test: (a: readonly Value[], b: readonly Value[], element: SqlType) => boolean): SpecializedFunction => ({
   specialize(types) {
-    const equal = equalityOf(elementType(types))
-    return (_context, a: SqlArray, b: SqlArray) => test(a.elements, b.elements, equal)
+    const element = elementType(types)
+    equalityOf(element)
+    return (_context, a: SqlArray, b: SqlArray) => test(a.elements, b.elements, element)
   },
 })
 
-/** NULL is like nothing, itself included. */
-const holds = (items: readonly Value[], value: Value, equal: (a: Value, b: Value) => boolean): boolean =>
-  value !== null && items.some((item) => item !== null && equal(item, value))
+const contains = (a: readonly Value[], b: readonly Value[], element: SqlType): boolean => b.every(finder(element, a, b.length))
 
 const containments: Functions = {
-  arraycontains: containment((a, b, equal) => b.every((value) => holds(a, value, equal))),
-  arraycontained: containment((a, b, equal) => a.every((value) => holds(b, value, equal))),
-  arrayoverlap: containment((a, b, equal) => a.some((value) => holds(b, value, equal))),
+  arraycontains: containment(contains),
+  arraycontained: containment((a, b, element) => contains(b, a, element)),
+  arrayoverlap: containment((a, b, element) => a.some(finder(element, b, a.length))),
 }
 
 function make(elements: readonly Value[], lowerBound = 1): SqlArray {

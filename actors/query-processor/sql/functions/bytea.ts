@@ -97,12 +97,9 @@ const parts: Functions = {
 
 /** NUL and bytes above 127 as octal, backslash doubled; other control characters stay (esc_encode). */
 function toEscape(bytes: Uint8Array): string {
-  let text = ''
-  for (const byte of bytes) {
-    if (byte === 0 || byte >= 0x80) text += `\\${byte.toString(8).padStart(3, '0')}`
-    else text += byte === 92 ? '\\\\' : String.fromCharCode(byte)
-  }
-  return text
+  return bufferOf(bytes)
+    .latin1Slice()
+    .replace(/[\0\\\x80-\xff]/g, (c) => (c === '\\' ? '\\\\' : `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`))
 }
 
 /** A line feed behind every 76 characters. */

@@ -4,15 +4,27 @@ import type { FunctionContext, ScalarFunction } from './registry.ts'
 
 /** PostgreSQL's MaxAllocSize. */
 const textBytesMax = 0x3fffffff
-/** V8 holds no longer string. */
-const textUnitsMax = 0x1fffffe8
+/** What a function makes: a longer text would hold up everybody while it is only looked at, and a few of them would fill the memory. */
+const textUnitsMax = 134_217_728
+
+/** 53200 for a text that nobody should hold. */
+export function boundedText(text: string): string {
+  boundedLength(text.length)
+  return text
+}
+
+export function boundedLength(length: number): void {
+  if (length > textUnitsMax) throw textTooLong(length)
+}
+
+const textTooLong = (length: number): SqlError => outOfMemory(`A text of ${length} characters; the longest is ${textUnitsMax}.`)
 
 const lengthTooLarge = (): SqlError => new SqlError('54000', 'requested length too large')
 
 function repeated(text: string, count: number): string {
   if (count <= 0 || text === '') return ''
   if (Buffer.byteLength(text) * count > textBytesMax - 4) throw lengthTooLarge()
-  if (text.length * count > textUnitsMax) throw outOfMemory('a text of that length')
+  if (text.length * count > textUnitsMax) throw textTooLong(text.length * count)
   return text.repeat(count)
 }
 
@@ -29,6 +41,7 @@ function pad(text: string, length: number, fill: string, before: boolean): strin
   const there = characterCount(text)
   if (there >= wanted) return text.slice(0, characterPosition(text, wanted))
   if (fill === '') return text
+  boundedLength(wanted)
   const filler = filling(fill, wanted - there)
   return before ? filler + text : text + filler
 }
@@ -67,6 +80,16 @@ function splitPart(text: string, separator: string, field: number): string {
   return fields[field > 0 ? field - 1 : fields.length + field] ?? ''
 }
 
+function replaced(text: string, from: string, to: string): string {
+  if (from === '') return text
+  if (to.length > from.length && (text.length / from.length) * to.length > textUnitsMax) {
+    let length = text.length
+    for (let at = text.indexOf(from); at >= 0; at = text.indexOf(from, at + from.length)) length += to.length - from.length
+    boundedLength(length)
+  }
+  return text.replaceAll(from, to.replaceAll('$', '$$$$'))
+}
+
 function normalize(text: string, form: string): string {
   const name = form.toUpperCase()
   if (!/^NFK?[CD]$/.test(name)) throw new SqlError('22023', `invalid normalization form: ${form}`)
@@ -97,7 +120,7 @@ function unistr(text: string): string {
 }
 
 export const textEditing: Record<string, ScalarFunction> = {
-  replace_text: (_context, text: string, from: string, to: string) => (from === '' ? text : text.split(from).join(to)),
+  replace_text: (_context, text: string, from: string, to: string) => replaced(text, from, to),
   repeat: (_context, text: string, count: number) => repeated(text, count),
   text_reverse: (_context, text: string) => [...text].reverse().join(''),
   lpad: (_context, text: string, length: number, fill = ' ') => pad(text, length, fill, true),

@@ -4,6 +4,7 @@ import type { Value } from '../../../../protocol/values/value.ts'
 import { quoteIdentifier } from '../catalog/quote.ts'
 import type { TypeRef } from '../catalog/schema.ts'
 import type { CallTypes, FunctionContext, ScalarFunction, SpecializedFunction } from './registry.ts'
+import { boundedLength, boundedText } from './text-edit.ts'
 import { anyTexts, type ToText, textOf } from './value-text.ts'
 
 /** A literal that reads back as `text`; with a backslash in it, as an E'' string. */
@@ -86,6 +87,7 @@ function converted(letter: 's' | 'I' | 'L', value: string | null): string {
 function justify(text: string, width: number, toLeft: boolean): string {
   const missing = Math.abs(width) - characterCount(text)
   if (missing <= 0) return text
+  boundedLength(Math.abs(width))
   return toLeft || width < 0 ? text + ' '.repeat(missing) : ' '.repeat(missing) + text
 }
 
@@ -98,7 +100,7 @@ const specialized = (specialize: (types: CallTypes) => AnyFunction): Specialized
 })
 
 const joined = (texts: readonly (string | null)[] | undefined, separator: string): string | null =>
-  texts === undefined ? null : texts.filter((text) => text !== null).join(separator)
+  texts === undefined ? null : boundedText(texts.filter((text) => text !== null).join(separator))
 
 /** As `value::text` shows it: a boolean is spelled out. */
 const castText = (type: TypeRef): ToText => (type.oid === 16 ? (value) => (value === true ? 'true' : 'false') : textOf(type))
@@ -128,15 +130,15 @@ export const textQuoting: Record<string, ScalarFunction | SpecializedFunction> =
   text_format: specialized((types) => {
     const texts = anyTexts(types, 1)
     return (context, ...values) =>
-      values[0] === null ? null : format(values[0] as string, texts(values, context.settings) ?? [])
+      values[0] === null ? null : boundedText(format(values[0] as string, texts(values, context.settings) ?? []))
   }),
   text_format_nv: (_context, pattern: string | null) => (pattern === null ? null : format(pattern, [])),
   anytextcat: specialized((types) => {
     const output = castText(types.arguments[0] as TypeRef)
-    return (context, value, text) => output(value as Value, context.settings) + (text as string)
+    return (context, value, text) => boundedText(output(value as Value, context.settings) + (text as string))
   }),
   textanycat: specialized((types) => {
     const output = castText(types.arguments[1] as TypeRef)
-    return (context, text, value) => (text as string) + output(value as Value, context.settings)
+    return (context, text, value) => boundedText((text as string) + output(value as Value, context.settings))
   }),
 }

@@ -15,7 +15,7 @@ import { characterCount, characterPosition } from '../../../../protocol/values/u
 import { aggregate } from './aggregate.ts'
 import { comparisons, extremes, ordering } from './comparison.ts'
 import type { Implementations, ScalarFunction } from './registry.ts'
-import { textEditing } from './text-edit.ts'
+import { boundedText, textEditing } from './text-edit.ts'
 import { textQuoting } from './text-format.ts'
 
 type Functions = Record<string, ScalarFunction>
@@ -194,13 +194,13 @@ export const textFunctions: Implementations = {
     lower: (_context, text: string) => lowerAscii(text),
     upper: (_context, text: string) => upperAscii(text),
     initcap: (_context, text: string) => initcap(text),
-    textcat: (_context, a: string, b: string) => a + b,
+    textcat: (_context, a: string, b: string) => boundedText(a + b),
   },
   aggregate: {
     'string_agg(text,text)': aggregate({
       start: (): { text: string | null } => ({ text: null }),
       add(state, value: string | null, delimiter: string | null) {
-        if (value !== null) state.text = state.text === null ? value : state.text + (delimiter ?? '') + value
+        if (value !== null) state.text = state.text === null ? value : boundedText(state.text + (delimiter ?? '') + value)
         return state
       },
       finish: (state) => state.text,
