@@ -232,3 +232,23 @@ test('a literal has the type of the column of now, a parameter the type that was
     I"
   `)
 })
+
+test('a recursion over a cycle never ends by itself: it is canceled, others are answered meanwhile, and what it holds has a bound', async () => {
+  const processor = new Processor({ memoryBytesMax: 40_000_000 })
+  const client = await processor.open()
+  const other = await processor.open()
+  await client.query('create table edge (a int, b int); insert into edge values (1, 2), (2, 3), (3, 1)')
+  const cycle = 'with recursive r as (select 1 as n union all select b from edge join r on a = n)'
+  expect(await client.query(`${cycle} select n from r limit 5`)).toBe('n\n1\n2\n3\n1\n2\nSELECT 5\nI')
+  const counting = client.query(`${cycle} select count(*) from r`)
+  for (const id of [1, 2, 3]) expect(await other.query(`select b from edge where a = ${id}`)).toContain('SELECT 1')
+  client.session.cancel()
+  expect(await counting).toBe('57014 canceling statement due to user request\nI')
+  await client.query("set statement_timeout = '20ms'")
+  expect(await client.query(`${cycle} select count(*) from r`)).toBe('57014 canceling statement due to statement timeout\nI')
+  await client.query('reset statement_timeout')
+  // There is no disk to spill to.
+  const wide = "with recursive r as (select 1 as n, repeat('x', 500) as x union all select b, x || 'x' from edge join r on a = n)"
+  expect(await client.query(`${wide} select count(*) from r`)).toContain('53200 out of memory')
+  expect(await client.query('select count(*) from edge')).toBe('count\n3\nSELECT 1\nI')
+})

@@ -97,7 +97,7 @@ export class Processor {
   readonly processor: QueryProcessor
   private sessions = 0
 
-  constructor(options: { readonly transactionBytesMax?: number } = {}) {
+  constructor(options: { readonly transactionBytesMax?: number; readonly memoryBytesMax?: number } = {}) {
     const world = realWorld({
       bus: new EmbeddedBus(),
       onFailure: (actor, error) => {
