@@ -126,10 +126,11 @@ export class BusCircle implements Circle {
   private askBegin(p: number): MaybePromise<BeginAnswer> {
     const asking = this.asking[p]
     if (asking !== undefined) {
-      asking.next ??= asking.current.then(
-        () => this.askBegin(p),
-        () => this.askBegin(p),
-      )
+      if (asking.next !== undefined) return asking.next
+      const again = (): MaybePromise<BeginAnswer> => this.askBegin(p)
+      asking.next = asking.current.then(again, again)
+      // Whoever asks several owners hears of the first that does not answer.
+      asking.next.catch(() => {})
       return asking.next
     }
     const subject = this.topology.adjudicator(partition(p))

@@ -2,7 +2,7 @@ import { type Retention, type RunningCircle, startCircle } from '../../actors/ci
 import { Chain } from '../../actors/journal/chain.ts'
 import { QueryProcessor } from '../../actors/query-processor/query-processor.ts'
 import { MemoryVersionStore } from '../../actors/storage/version-store-memory.ts'
-import { singleMap, Topology } from '../../actors/topology.ts'
+import { evenMap, type RangeMap, Topology } from '../../actors/topology.ts'
 import { EmbeddedLog, readLogFiles } from '../../bus/embedded-log.ts'
 import { LogCorrupt } from '../../bus/log.ts'
 import { SqlError } from '../../protocol/errors.ts'
@@ -11,10 +11,13 @@ import { SimulatedClient } from './client.ts'
 import type { ProcessName } from './fault-plan.ts'
 import type { Kernel } from './kernel.ts'
 import { SimulatedNetwork } from './network.ts'
-import { ObservedLog } from './observed-log.ts'
+import { differenceOf, ObservedLog } from './observed-log.ts'
 import { SimulatedProcess } from './process.ts'
+import type { RunSettings } from './settings.ts'
+import { breachesOfJournals } from './specification-partitions.ts'
+import type { Violation } from './workloads.ts'
 
-const journalDirectory = 'data/journal'
+const journalDirectory = (p: number): string => `data/journal${p === 0 ? '' : `-${p}`}`
 
 /** What a seed varies beside its faults. */
 export interface DatabaseSettings {
@@ -26,25 +29,55 @@ export interface DatabaseSettings {
   readonly checkpointDelayMs: number
 }
 
+/** A database as a run sees it, however many processes it is made of. */
+export interface Simulated {
+  readonly network: SimulatedNetwork
+  readonly processes: ReadonlyMap<ProcessName, SimulatedProcess>
+  /** The disk that faults of disks befall. */
+  readonly disk: SimulatedProcess['disk']
+  process(name: ProcessName): SimulatedProcess
+  start(name: ProcessName): Promise<void>
+  restart(name: ProcessName, delayMs: number): void
+  /** Where journals lie outside the processes: what befalls their appends. */
+  disturbStreams?(faults: { readonly lost: number; readonly unacknowledged: number; readonly late: number }): void
+  /** Faults are over. */
+  heal?(): void
+  /** A new session with this query processor, or undefined while it is down. */
+  connect(name: ProcessName): SimulatedClient | undefined
+  /** Entries that were there and are not any more. */
+  lost(): readonly string[]
+  /** What the commit protocol forbids and a journal shows. */
+  breaches(): string[]
+  /** Where storage and the journals disagree, once all is quiet. */
+  difference(): string[]
+  /** What query processors were told and the journals do not bear out. */
+  invariants?(): Violation[]
+  /** The journals as they are, read like a stranger would: throws LogCorrupt for damage. Answers the number of records. */
+  readJournal(): number
+}
+
 /**
  * taudb as the simulator runs it: one process with the circle (journal, adjudicator, crossbar, storage on a simulated disk) and two with query
  * processors, so that every begin, read and commit crosses the simulated network. All of it is the product's own code.
  */
-export class SimulatedDatabase {
+export class SimulatedDatabase implements Simulated {
   readonly network: SimulatedNetwork
   readonly processes: ReadonlyMap<ProcessName, SimulatedProcess>
-  readonly log = new ObservedLog()
+  private readonly logs: readonly ObservedLog[]
+  private readonly map: RangeMap
   private readonly kernel: Kernel
-  private readonly settings: DatabaseSettings
+  private readonly settings: RunSettings
   private readonly processors = new Map<ProcessName, { readonly queryProcessor: QueryProcessor; readonly topology: Topology }>()
   private readonly clients = new Map<ProcessName, Set<SimulatedClient>>()
   private circle: RunningCircle | undefined
   private versionStore: MemoryVersionStore | undefined
   private nextBackendId = 1
 
-  constructor(kernel: Kernel, settings: DatabaseSettings) {
+  constructor(kernel: Kernel, settings: RunSettings) {
     this.kernel = kernel
     this.settings = settings
+    this.map = evenMap(settings.partitions)
+    this.logs = this.map.partitions.map(({ partition }) => new ObservedLog(partition))
     this.network = new SimulatedNetwork(kernel)
     const names: readonly ProcessName[] = ['circle', 'processor 1', 'processor 2']
     this.processes = new Map(names.map((name) => [name, new SimulatedProcess(kernel, this.network, name)]))
@@ -60,12 +93,16 @@ export class SimulatedDatabase {
     return this.processes.get(name) as SimulatedProcess
   }
 
+  get disk(): SimulatedProcess['disk'] {
+    return this.process('circle').disk
+  }
+
   async start(name: ProcessName): Promise<void> {
     const process = this.process(name)
     const world = process.start()
     if (name !== 'circle') {
-      const topology = new Topology(singleMap)
-      if (this.circle !== undefined) topology.owned(partition(0), this.circle.topology.epochOf(partition(0)))
+      const topology = new Topology(this.map)
+      this.tellOwners(topology)
       const queryProcessor = new QueryProcessor({ world, topology, onBug: (error) => this.kernel.fail(error) })
       try {
         await queryProcessor.lifecycle.start()
@@ -80,22 +117,34 @@ export class SimulatedDatabase {
     }
     try {
       const { segmentBytes, fillBytes, retention } = this.settings
-      const options = { directory: journalDirectory, segmentBytes, fillBytes, exclusive: true }
-      const log = await EmbeddedLog.open(world.files, options)
-      this.log.observe(log)
+      const logs: EmbeddedLog[] = []
+      for (const [p, observed] of this.logs.entries()) {
+        const log = await EmbeddedLog.open(world.files, {
+          directory: journalDirectory(p),
+          segmentBytes,
+          fillBytes,
+          exclusive: true,
+        })
+        observed.observe(log)
+        logs.push(log)
+      }
       const versionStore = new MemoryVersionStore(world.clock, { files: world.files, path: 'data/storage.image' })
       this.checkpointLater(world.clock, versionStore)
-      const circle = await startCircle({ world, logs: [log], versionStore, retention })
+      const circle = await startCircle({ world, logs, versionStore, retention })
       this.circle = circle
       this.versionStore = versionStore
-      const epoch = circle.topology.epochOf(partition(0))
-      for (const { topology } of this.processors.values()) topology.owned(partition(0), epoch)
-      this.kernel.trace(`circle serves in epoch ${epoch}`)
+      for (const { topology } of this.processors.values()) this.tellOwners(topology)
+      this.kernel.trace(`circle serves in epoch ${circle.topology.epochOf(partition(0))}`)
     } catch (error) {
       if (!isDiskTrouble(error)) throw error
       this.kernel.count('start refused by the disk')
       this.kernel.after(0, 'supervisor', () => this.restart('circle', 100))
     }
+  }
+
+  private tellOwners(topology: Topology): void {
+    if (this.circle === undefined) return
+    for (const { partition } of this.map.partitions) topology.owned(partition, this.circle.topology.epochOf(partition))
   }
 
   private checkpointLater(clock: { after(delayMs: number, action: () => void): unknown }, store: MemoryVersionStore): void {
@@ -142,18 +191,30 @@ export class SimulatedDatabase {
     return client
   }
 
-  /** Where storage and the journal disagree, once all is quiet. */
-  difference(): string[] {
-    if (this.versionStore === undefined) throw new Error('harness: the circle is down')
-    return this.log.difference(this.versionStore)
+  lost(): readonly string[] {
+    return this.logs.flatMap(({ breaches }) => breaches)
   }
 
-  /** The journal's files as they are, read like a stranger would: throws LogCorrupt for damage. Answers the number of records. */
+  breaches(): string[] {
+    return breachesOfJournals(this.logs.map((log) => log.records()))
+  }
+
+  difference(): string[] {
+    if (this.versionStore === undefined) throw new Error('harness: the circle is down')
+    return differenceOf(
+      this.logs.map((log) => log.records()),
+      this.versionStore,
+    )
+  }
+
   readJournal(): number {
-    const files = this.process('circle').disk.attach(() => true)
-    const chain = new Chain(partition(0))
+    const files = this.disk.attach(() => true)
     let records = 0
-    for (const entry of readLogFiles(files, journalDirectory)) if (chain.accept(entry)?.decode() !== undefined) records++
+    for (const { partition } of this.map.partitions) {
+      const chain = new Chain(partition)
+      for (const entry of readLogFiles(files, journalDirectory(partition)))
+        if (chain.accept(entry)?.decode() !== undefined) records++
+    }
     return records
   }
 }

@@ -1,6 +1,7 @@
 import type { Kernel } from './kernel.ts'
 
-export type ProcessName = 'circle' | 'processor 1' | 'processor 2'
+/** 'circle' or, apart, 'owner 0', 'standby 0' and so on with 'storage'; 'processor 1' and 'processor 2'. */
+export type ProcessName = string
 
 /** One fault of a run: what, when (simulated milliseconds) and for how long. A failing run is repeated from its list, not from its seed alone. */
 export type Fault =
@@ -15,22 +16,32 @@ export type Fault =
       readonly duplicate: number
       readonly slow: number
     }
+  | {
+      readonly kind: 'disturbed streams'
+      readonly at: number
+      readonly for: number
+      readonly lost: number
+      readonly unacknowledged: number
+      readonly late: number
+    }
   | { readonly kind: 'slow sync'; readonly at: number; readonly for: number }
   | { readonly kind: 'failing sync'; readonly at: number; readonly for: number }
   | { readonly kind: 'full disk'; readonly at: number; readonly for: number }
   | { readonly kind: 'clock jump'; readonly at: number; readonly process: ProcessName; readonly by: number }
   | { readonly kind: 'clock rate'; readonly at: number; readonly process: ProcessName; readonly rate: number }
 
-export const processes: readonly ProcessName[] = ['circle', 'processor 1', 'processor 2']
+const together: readonly ProcessName[] = ['circle', 'processor 1', 'processor 2']
 
 /** Swarm testing: each seed switches on some kinds of fault and leaves others out, so that rare mixtures occur too. */
-export function planFaults(kernel: Kernel, durationMs: number): Fault[] {
+export function planFaults(kernel: Kernel, durationMs: number, processes = together): Fault[] {
   const random = kernel.random('fault plan')
-  const makers: readonly (() => Fault)[] = [
+  const owners = processes.filter((name) => name.startsWith('owner') || name.startsWith('standby'))
+  const isApart = owners.length > 0
+  const makers: (() => Fault)[] = [
     () => ({
       kind: 'crash',
       at: at(),
-      process: random.chance(0.7) ? 'circle' : random.pick(processes),
+      process: random.chance(0.7) ? (isApart ? random.pick(owners) : 'circle') : random.pick(processes),
       for: 1 + random.integer(400),
     }),
     () => ({ kind: 'pause', at: at(), process: random.pick(processes), for: 10 + random.integer(1_500) }),
@@ -58,6 +69,16 @@ export function planFaults(kernel: Kernel, durationMs: number): Fault[] {
     () => ({ kind: 'clock jump', at: at(), process: random.pick(processes), by: (random.integer(7_200) - 3_600) * 1_000_000 }),
     () => ({ kind: 'clock rate', at: at(), process: random.pick(processes), rate: 0.9 + random.fraction() * 0.2 }),
   ]
+  if (isApart) {
+    makers.push(() => ({
+      kind: 'disturbed streams',
+      at: at(),
+      for: 500 + random.integer(3_000),
+      lost: random.fraction() * 0.1,
+      unacknowledged: random.fraction() * 0.2,
+      late: random.fraction() * 0.1,
+    }))
+  }
   const at = (): number => random.integer(durationMs)
   const faults: Fault[] = []
   for (const make of makers) {

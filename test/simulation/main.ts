@@ -1,4 +1,4 @@
-/** `npm run simulate -- --seed N --steps M [--seeds K] [--faults JSON] [--settings JSON] [--shrink] [--tail]`: deterministic runs of the whole database under faults. */
+/** `npm run simulate -- --seed N --steps M [--seeds K] [--faults JSON] [--partitions P] [--settings JSON] [--shrink] [--tail]`: deterministic runs of the whole database under faults. */
 import { parseArgs } from 'node:util'
 import type { Fault } from './fault-plan.ts'
 import { commandFor, type RunReport, simulate } from './run.ts'
@@ -12,13 +12,18 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '400' },
     faults: { type: 'string' },
     settings: { type: 'string' },
+    partitions: { type: 'string' },
     shrink: { type: 'boolean', default: false },
     tail: { type: 'boolean', default: false },
   },
 })
 
 const steps = Number(values.steps)
-const settings = values.settings === undefined ? {} : { settings: JSON.parse(values.settings) as Partial<RunSettings> }
+const changed: Partial<RunSettings> = {
+  ...(values.partitions !== undefined && { partitions: Number(values.partitions) }),
+  ...(values.settings !== undefined && (JSON.parse(values.settings) as Partial<RunSettings>)),
+}
+const settings = Object.keys(changed).length === 0 ? {} : { settings: changed }
 let failures = 0
 const totals = new Map<string, number>()
 let committed = 0

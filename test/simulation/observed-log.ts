@@ -22,6 +22,11 @@ export class ObservedLog {
   /** What the log did that it must never do. */
   readonly breaches: string[] = []
   private readonly entries: LogEntry[] = []
+  private readonly partition: number
+
+  constructor(partition = 0) {
+    this.partition = partition
+  }
 
   /** Called for each new incarnation of the log. */
   observe(log: Log): void {
@@ -42,39 +47,45 @@ export class ObservedLog {
 
   /** All records from the first on, read by the product's own chain. */
   records(): ObservedRecord[] {
-    const chain = new Chain(partition(0))
-    const records: ObservedRecord[] = []
-    for (const entry of this.entries) {
-      const record = chain.accept(entry)?.decode()
-      if (record !== undefined) records.push({ record, sequence: entry.sequence })
-    }
-    return records
+    return recordsOf(this.partition, this.entries)
   }
+}
 
-  /** Where storage and the whole journal from its beginning disagree about the newest rows (R8, Replay). */
-  difference(store: VersionStore): string[] {
-    const replayed = new Map<Key, string | undefined>()
-    for (const { record } of this.records()) {
-      if (record.kind !== 'commit') continue
-      for (const { writes } of record.transactions) {
-        for (const { key, postImage } of writes)
-          replayed.set(key, postImage === undefined ? undefined : shown(record.tau, postImage))
-      }
-    }
-    // Rows of what was dropped are nobody's: storage may have them still or not.
-    const dropped = new Set([...replayed.keys()].map(droppedStorageId))
-    const counts = (key: Key): boolean => storageIdOf(key) !== 0 && !dropped.has(storageIdOf(key))
-    const stored = rowsOf(store)
-    const found: string[] = []
-    for (const [key, row] of replayed) {
-      if (counts(key) && stored.get(key) !== row)
-        found.push(
-          `key ${nameOf(key)}: journal ${row?.slice(0, 40) ?? 'nothing'}, storage ${stored.get(key)?.slice(0, 40) ?? 'nothing'}`,
-        )
-    }
-    for (const key of stored.keys()) if (!replayed.has(key)) found.push(`key ${nameOf(key)} is in storage only`)
-    return found
+/** What these entries of one journal say. */
+export function recordsOf(p: number, entries: readonly LogEntry[]): ObservedRecord[] {
+  const chain = new Chain(partition(p))
+  const records: ObservedRecord[] = []
+  for (const entry of entries) {
+    const record = chain.accept(entry)?.decode()
+    if (record !== undefined) records.push({ record, sequence: entry.sequence })
   }
+  return records
+}
+
+/** Where storage and the whole journals from their beginning disagree about the newest rows (R8, Replay). */
+export function differenceOf(journals: readonly (readonly ObservedRecord[])[], store: VersionStore): string[] {
+  const replayed = new Map<Key, string | undefined>()
+  const inOrder = journals.length === 1 ? journals.flat() : journals.flat().sort((a, b) => a.record.tau - b.record.tau)
+  for (const { record } of inOrder) {
+    if (record.kind !== 'commit') continue
+    for (const { writes } of record.transactions) {
+      for (const { key, postImage } of writes)
+        replayed.set(key, postImage === undefined ? undefined : shown(record.tau, postImage))
+    }
+  }
+  // Rows of what was dropped are nobody's: storage may have them still or not.
+  const dropped = new Set([...replayed.keys()].map(droppedStorageId))
+  const counts = (key: Key): boolean => storageIdOf(key) !== 0 && !dropped.has(storageIdOf(key))
+  const stored = rowsOf(store)
+  const found: string[] = []
+  for (const [key, row] of replayed) {
+    if (counts(key) && stored.get(key) !== row)
+      found.push(
+        `key ${nameOf(key)}: journal ${row?.slice(0, 40) ?? 'nothing'}, storage ${stored.get(key)?.slice(0, 40) ?? 'nothing'}`,
+      )
+  }
+  for (const key of stored.keys()) if (!replayed.has(key)) found.push(`key ${nameOf(key)} is in storage only`)
+  return found
 }
 
 const shown = (at: Tau, postImage: Uint8Array): string => `${at} ${Buffer.from(postImage).toString('hex')}`

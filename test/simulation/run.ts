@@ -1,9 +1,9 @@
 import { ConnectionLost } from './client.ts'
-import { SimulatedDatabase } from './database.ts'
+import { type Simulated, SimulatedDatabase } from './database.ts'
 import { type Fault, type ProcessName, planFaults } from './fault-plan.ts'
 import { Kernel } from './kernel.ts'
-import { drawSettings, type RunSettings } from './settings.ts'
-import { breachesOf } from './specification.ts'
+import { PartitionedDatabase } from './partitioned-database.ts'
+import { drawPartitions, drawSettings, type RunSettings } from './settings.ts'
 import { bank, listAppend, register, uniqueInsert, type Violation, type Workload } from './workloads.ts'
 import { indexBuild, indexJob } from './workloads-index.ts'
 import { bulk, counter, onCall, orphans, savepoints, sequence, tickets } from './workloads-sql.ts'
@@ -43,12 +43,16 @@ const livenessMs = 60_000
 /** One run: start, set up, load while faults happen, heal, wait for everyone, look. Everything follows from the seed and the fault list. */
 export async function simulate(options: RunOptions): Promise<RunReport> {
   const kernel = new Kernel(options.seed)
-  const settings = { ...drawSettings(kernel), ...options.settings }
+  const partitions = options.settings?.partitions
+  const drawn = { ...drawSettings(kernel), ...(partitions !== undefined && drawPartitions(kernel, partitions)) }
+  const settings = { ...drawn, ...options.settings }
   const { clients: clientCount, faultyMs } = settings
-  const database = new SimulatedDatabase(kernel, settings)
-  const faults = options.faults ?? planFaults(kernel, faultyMs)
+  const database: Simulated = settings.apart ? new PartitionedDatabase(kernel, settings) : new SimulatedDatabase(kernel, settings)
+  const faults = options.faults ?? planFaults(kernel, faultyMs, [...database.processes.keys()])
   const workloads = makers(kernel)
     .filter(([name]) => options.only?.has(name) ?? settings.workloads.includes(name))
+    // Too large for a transaction over several partitions.
+    .filter(([name]) => name !== 'bulk' || settings.partitions === 1)
     .map(([, make]) => make())
   const looks = (oracle: string): boolean => (options.only?.has(oracle) ?? true) && options.blind?.has(oracle) !== true
   /** The load lasts about as long as the faults do. */
@@ -72,7 +76,7 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
 
   const pause = (ms: number): Promise<void> => new Promise((resolve) => kernel.after(ms * 1_000, 'client pause', resolve))
 
-  const connect = async (name: ProcessName): Promise<NonNullable<ReturnType<SimulatedDatabase['connect']>>> => {
+  const connect = async (name: ProcessName): Promise<NonNullable<ReturnType<Simulated['connect']>>> => {
     for (;;) {
       const client = database.connect(name)
       if (client !== undefined) return client
@@ -176,13 +180,13 @@ const makers = (kernel: Kernel): readonly (readonly [string, () => Workload])[] 
 ]
 
 /** Oracles that need no workload. */
-function lookAtAll(database: SimulatedDatabase, looks: (oracle: string) => boolean, violations: Violation[]): void {
-  if (looks('durability'))
-    for (const detail of database.log.breaches) violations.push({ oracle: 'durability', promise: 'R1', detail })
+function lookAtAll(database: Simulated, looks: (oracle: string) => boolean, violations: Violation[]): void {
+  if (looks('durability')) for (const detail of database.lost()) violations.push({ oracle: 'durability', promise: 'R1', detail })
   if (looks('specification'))
-    for (const detail of breachesOf(database.log.records())) violations.push({ oracle: 'specification', promise: 'R12', detail })
+    for (const detail of database.breaches()) violations.push({ oracle: 'specification', promise: 'R12', detail })
   if (looks('replicas'))
     for (const detail of database.difference()) violations.push({ oracle: 'replicas', promise: 'R8', detail })
+  for (const violation of database.invariants?.() ?? []) if (looks(violation.oracle)) violations.push(violation)
   if (looks('journal')) {
     try {
       database.readJournal()
@@ -203,11 +207,11 @@ export function commandFor(
 
 export const hasFailed = ({ error, violations }: RunReport): boolean => error !== undefined || violations.length > 0
 
-function inflict(kernel: Kernel, database: SimulatedDatabase, fault: Fault): void {
+function inflict(kernel: Kernel, database: Simulated, fault: Fault): void {
   const later = (action: () => void, ms: number): void => {
     kernel.after(ms * 1_000, `end of ${fault.kind}`, action)
   }
-  const disk = database.process('circle').disk
+  const { disk } = database
   const { faults: network } = database.network
   switch (fault.kind) {
     case 'crash':
@@ -224,6 +228,10 @@ function inflict(kernel: Kernel, database: SimulatedDatabase, fault: Fault): voi
     case 'lossy network':
       Object.assign(network, { drop: fault.drop, duplicate: fault.duplicate, slow: fault.slow })
       later(() => Object.assign(network, { drop: 0, duplicate: 0, slow: 0 }), fault.for)
+      return
+    case 'disturbed streams':
+      database.disturbStreams?.(fault)
+      later(() => database.disturbStreams?.({ lost: 0, unacknowledged: 0, late: 0 }), fault.for)
       return
     case 'slow sync':
       disk.faults.syncSlow = 0.3
@@ -253,9 +261,10 @@ function inflict(kernel: Kernel, database: SimulatedDatabase, fault: Fault): voi
   }
 }
 
-function heal(database: SimulatedDatabase): void {
+function heal(database: Simulated): void {
   Object.assign(database.network.faults, { drop: 0, duplicate: 0, slow: 0 })
   database.network.heal()
-  Object.assign(database.process('circle').disk.faults, { syncFails: 0, syncSlow: 0, bytesMax: Number.POSITIVE_INFINITY })
+  database.heal?.()
+  Object.assign(database.disk.faults, { syncFails: 0, syncSlow: 0, bytesMax: Number.POSITIVE_INFINITY })
   for (const process of database.processes.values()) process.resume()
 }

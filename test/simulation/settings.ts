@@ -6,6 +6,10 @@ export interface RunSettings extends DatabaseSettings {
   readonly clients: number
   /** The load stops and the faults end here. */
   readonly faultyMs: number
+  /** Adjudicators with a journal each. */
+  readonly partitions: number
+  /** Each owner, its standby and storage are processes of their own. */
+  readonly apart: boolean
   /** Workloads that take part, by name. */
   readonly workloads: readonly string[]
 }
@@ -30,6 +34,13 @@ export function drawSettings(kernel: Kernel): RunSettings {
     checkpointDelayMs: random.pick([100, 700, 2_500]),
     clients: random.pick([3, 6, 12]),
     faultyMs: random.pick([2_000, 8_000]),
+    partitions: 1,
+    apart: false,
     workloads: [...always, ...sometimes.filter((name) => random.chance(chances[name] ?? 0.35))],
   }
+}
+
+/** The settings of a run with several partitions: many processes more often than one. */
+export function drawPartitions(kernel: Kernel, partitions: number): Pick<RunSettings, 'partitions' | 'apart'> {
+  return { partitions, apart: kernel.random('partitions').chance(0.7) }
 }

@@ -10,7 +10,7 @@ import type { Tau } from '../../protocol/time.ts'
 import type { ObservedRecord } from './observed-log.ts'
 
 /** The newest marks on one key. */
-interface Marks {
+export interface Marks {
   x: number
   write: number
   any: number
@@ -58,6 +58,13 @@ export function breachesOf(records: readonly ObservedRecord[]): string[] {
     before = record
   }
   return breaches
+}
+
+/** What bars this transaction among those before it in the order of tau; from now on it is one of them. */
+export function markedBy(transaction: CommittedTransaction, at: Tau, marks: Map<Key, Marks>): string[] {
+  const found = barred(transaction, marks)
+  enter(transaction, at, marks)
+  return found
 }
 
 function barred({ tauStart, writes, checks }: CommittedTransaction, marks: ReadonlyMap<Key, Marks>): string[] {
