@@ -19,10 +19,7 @@ test.each([
   ["select length(format('%200000000s', 'x'))", text(200_000_000)],
   ["select length(replace(repeat('x', 1000000), 'x', repeat('y', 1000)))", text(1_000_000_000)],
   ["select length(replace(repeat('xy', 10), 'x', '$&'))", 'length\n30\nSELECT 1\nI'],
-  [
-    `with recursive r(t) as (select ${million} union all select t || t from r) select max(length(t)) from r limit 1`,
-    text(256_000_000),
-  ],
+  ["select length(t || t) from repeat('x', 100000000) t", text(200_000_000)],
   // Neither goes through one array for each element of the other.
   [
     'with a as (select array_agg(i) as i, array_agg(i::numeric) as n from generate_series(1, 30000) i) select i @> i, n <@ n, i && array[-1], i @> array[null::int] from a',
