@@ -52,8 +52,8 @@ export class CopyWriter implements RowSink {
       this.writer.reset()
       this.writer.bytes(binarySignature)
       this.writer.i32(0)
+      // In one message with the first tuple, as PostgreSQL sends it: clients rely on it.
       this.writer.i32(0)
-      this.output.copyData(this.writer.view())
     } else if (this.options.header !== false) {
       this.line(this.columns.map(({ name }) => (this.options.format === 'csv' ? this.csv(name, false) : this.escaped(name))))
     }
@@ -76,7 +76,6 @@ export class CopyWriter implements RowSink {
 
   end(): void {
     if (this.options.format !== 'binary') return
-    this.writer.reset()
     this.writer.i16(-1)
     this.output.copyData(this.writer.view())
   }
@@ -103,7 +102,6 @@ export class CopyWriter implements RowSink {
 
   private binary(row: readonly Value[]): void {
     const { writer, field } = this
-    writer.reset()
     writer.i16(this.types.length)
     for (const [i, type] of this.types.entries()) {
       const value = row[i] as Value
@@ -117,5 +115,6 @@ export class CopyWriter implements RowSink {
       writer.bytes(field.view())
     }
     this.output.copyData(writer.view())
+    writer.reset()
   }
 }

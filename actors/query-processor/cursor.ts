@@ -3,6 +3,7 @@ import type { Value } from '../../protocol/values/value.ts'
 import { RowPump } from './execution.ts'
 import { type Answer, openPlanned } from './planned.ts'
 import { PreparedStatement } from './prepared.ts'
+import { ResultOutput } from './result-output.ts'
 import type { Session } from './session.ts'
 import type { OutputColumn } from './sql/bind/bound.ts'
 import type { Task } from './task.ts'
@@ -199,6 +200,16 @@ export function* fetchCursor(session: Session, statement: PreparedStatement): Ta
   const rows = yield* cursor.fetch(session, direction, count)
   if (ismove) return { tag: `MOVE ${rows.length}` }
   return { tag: `FETCH ${rows.length}`, columns: cursor.columns, rows }
+}
+
+/** DECLARE makes a portal like any other: Execute reads on from where the cursor stands. */
+export function* executeCursor(session: Session, cursor: Cursor, rowsMax: number): Task<void> {
+  const rows = yield* cursor.fetch(session, 'FETCH_FORWARD', rowsMax > 0 ? rowsMax : Infinity)
+  const result = new ResultOutput(session, cursor.columns, [], false)
+  for (const row of rows) result.row(row)
+  if (rowsMax > 0 && rows.length === rowsMax) result.suspend()
+  else result.complete(`SELECT ${rows.length}`)
+  result.release()
 }
 
 export function cursorColumns(session: Session, statement: PreparedStatement): readonly OutputColumn[] | undefined {

@@ -1,6 +1,8 @@
 import { SqlError } from '../../protocol/errors.ts'
 import type { Oid } from '../../protocol/ids.ts'
 import { typeByOid } from '../../protocol/values/registry.ts'
+import { abortedBlock } from './block.ts'
+import { executeCursor } from './cursor.ts'
 import { boundParameters, Portal, type PortalSource } from './portal.ts'
 import { PreparedStatement } from './prepared.ts'
 import { describe } from './result.ts'
@@ -18,6 +20,8 @@ export function* parseMessage(session: Session, name: string, sql: string, types
   const { plans } = session.runtime
   session.activity.query = sql
   session.tracing?.enter(sql)
+  // The unnamed statement is given up by what is to replace it, also by what cannot.
+  if (name === '') session.prepared.delete('')
   const parsed = plans.parse(sql)
   if (parsed.length > 1) throw new SqlError('42601', 'cannot insert multiple commands into a prepared statement')
   for (const oid of types) if (oid !== 0 && typeByOid(oid) === undefined) throw unknownType(oid)
@@ -60,16 +64,24 @@ export function* bindMessage(
   session.tracing?.enter(statement.parsed.text)
   checkState(session, statement)
   if (statement !== emptyStatement) startMessage(session)
-  if (name !== '' && session.portals.has(name)) throw new SqlError('42P03', `cursor "${name}" already exists`)
+  if (name !== '' && (session.portals.has(name) || session.cursors.has(name)))
+    throw new SqlError('42P03', `cursor "${name}" already exists`)
   // A catalog that has changed since Parse may give parameters other types only together with another meaning: the plan is made anew.
   if (statement.isPlannable) {
     session.planFor(statement, session.catalogAtHand() ?? (yield* session.beginWithCatalog()), false)
   }
   const values = boundParameters(statement, statementName, parameterFormats, parameters, session.inputSettings())
+  if (resultFormats.length > 1) yield* checkFormats(session, statement, resultFormats.length)
   const source: PortalSource = { statement, parameters: values, formats: resultFormats }
   session.closePortalNamed(name)
   session.portals.set(name, new Portal(source, false, session.statementTime))
   session.output.bindComplete()
+}
+
+function* checkFormats(session: Session, statement: PreparedStatement, formats: number): Task<void> {
+  const columns = (yield* columnsOf(session, statement))?.length ?? 0
+  if (formats !== columns)
+    throw new SqlError('08P01', `bind message has ${formats} result formats but query has ${columns} columns`)
 }
 
 function statementNamed({ prepared }: Session, name: string): PreparedStatement {
@@ -93,6 +105,12 @@ export function* describeStatementMessage(session: Session, name: string): Task<
 }
 
 export function* describePortalMessage(session: Session, name: string): Task<void> {
+  const cursor = session.cursors.get(name)
+  if (cursor !== undefined) {
+    if (session.block.state === 'failed') throw abortedBlock()
+    session.output.rowDescription(describe(cursor.columns))
+    return
+  }
   const portal = portalNamed(session, name)
   const columns = portal.execution?.columns ?? (yield* columnsOf(session, portal.source.statement))
   if (columns === undefined) session.output.noData()
@@ -117,6 +135,12 @@ function portalNamed({ portals }: Session, name: string): Portal {
 /* ---------------------------------------------------------------- Execute */
 
 export function* executeMessage(session: Session, name: string, rowsMax: number): Task<void> {
+  const cursor = session.cursors.get(name)
+  if (cursor !== undefined) {
+    if (session.block.state === 'failed') throw abortedBlock()
+    yield* executeCursor(session, cursor, rowsMax)
+    return
+  }
   const portal = portalNamed(session, name)
   const { statement } = portal.source
   if (statement === emptyStatement) {
@@ -128,7 +152,7 @@ export function* executeMessage(session: Session, name: string, rowsMax: number)
   checkState(session, statement)
   session.executions++
   if (portal.done) {
-    session.output.commandComplete(portal.repeatedTag())
+    session.output.commandComplete(portal.repeatedTag(name))
     return
   }
   const result = yield* runPortal(session, portal, rowsMax, false)

@@ -54,9 +54,9 @@ export class Portal {
   }
 
   /** Run to its end before: a query has no more rows, everything else cannot be run twice. */
-  repeatedTag(): string {
+  repeatedTag(name: string): string {
     if (this.source.statement.kind === 'SelectStmt') return 'SELECT 0'
-    throw new SqlError('55000', 'portal "" cannot be run')
+    throw new SqlError('55000', `portal "${name}" cannot be run`)
   }
 
   close(): void {

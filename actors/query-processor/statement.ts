@@ -18,7 +18,17 @@ import type { OutputColumn } from './sql/bind/bound.ts'
 import { isDdl } from './sql/ddl/ddl.ts'
 import type { Task } from './task.ts'
 import { transactionStatement, transactionVerb } from './transaction-statement.ts'
-import { call, callColumns, deallocate, discard, executePrepared, preparedColumns, prepareStatement, vacuum } from './verbs.ts'
+import {
+  call,
+  callColumns,
+  deallocate,
+  discard,
+  executePrepared,
+  preparedColumns,
+  prepareStatement,
+  unlisten,
+  vacuum,
+} from './verbs.ts'
 
 /** Opens a statement: what can go wrong before its first row goes wrong here. */
 export function* open(session: Session, source: PortalSource, isOneOfSeveral: boolean): Task<Execution> {
@@ -56,6 +66,7 @@ const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ['DeclareCursorStmt', declareCursor],
   ['FetchStmt', fetchCursor],
   ['ClosePortalStmt', closeCursor],
+  ['UnlistenStmt', unlisten],
 ])
 
 /** Statements that PostgreSQL has and we refuse, by what they are called. */
@@ -91,7 +102,6 @@ const refused: Readonly<Record<string, string>> = {
   ReindexStmt: 'REINDEX',
   RuleStmt: 'CREATE RULE',
   SecLabelStmt: 'SECURITY LABEL',
-  UnlistenStmt: 'UNLISTEN',
 }
 
 function* runUtility(session: Session, statement: PreparedStatement, isOneOfSeveral: boolean): Task<Answer> {

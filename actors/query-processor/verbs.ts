@@ -242,3 +242,9 @@ export function* call(session: Session, statement: PreparedStatement): Task<Answ
 
 export const callColumns = (statement: PreparedStatement): readonly OutputColumn[] | undefined =>
   awaitedJob(statement) === undefined ? undefined : [plainColumn('succeeded', booleanOid)]
+
+/** Nobody listens: LISTEN is refused. Connection pools say this whenever they take a session back. */
+// biome-ignore lint/correctness/useYield: every verb is a task; this one never waits
+export function* unlisten(): Task<Answer> {
+  return { tag: 'UNLISTEN' }
+}

@@ -68,8 +68,8 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
   refusal('function pg_column_size("any")', /pg_column_size/),
   refusal('isolation level SERIALIZABLE', /isolation.*serializable/),
   refusal('LOCK TABLE', /^lock table/),
-  ...['CHECKPOINT', 'LISTEN', 'NOTIFY', 'UNLISTEN', 'GRANT', 'REVOKE', 'CREATE ROLE', 'DROP ROLE', 'CREATE FUNCTION'].map(
-    (verb) => refusal(verb, new RegExp(`^${verb.toLowerCase()}\\b`), 'session-prepared-cursor.sql'),
+  ...['CHECKPOINT', 'LISTEN', 'NOTIFY', 'GRANT', 'REVOKE', 'CREATE ROLE', 'DROP ROLE', 'CREATE FUNCTION'].map((verb) =>
+    refusal(verb, new RegExp(`^${verb.toLowerCase()}\\b`), 'session-prepared-cursor.sql'),
   ),
   ...['CREATE EXTENSION', 'CREATE DATABASE', 'DO', 'CALL'].map((verb) =>
     refusal(verb, new RegExp(`^${verb.toLowerCase()}\\b`), 'session-prepared-cursor.sql'),

@@ -80,3 +80,56 @@ test('after an error of the extended protocol nothing is heard before Sync, not 
     'I',
   ])
 })
+
+test('a cursor of DECLARE is a portal: described, executed and closed by protocol', async () => {
+  const client = await new Processor().open()
+  const { session, output } = client
+  await client.query('begin; declare c cursor for select n as x from generate_series(1, 5) n')
+  await session.describePortal('c')
+  await session.execute('c', 2)
+  await session.execute('c', 0)
+  session.closePortal('c')
+  await session.sync()
+  expect(output.take()).toBe('x\n1\n2\nsuspended\n3\n4\n5\nSELECT 3\nclosed\nT')
+  await session.describePortal('c')
+  await session.sync()
+  expect(output.take()).toBe('34000 portal "c" does not exist\nE')
+})
+
+test('what Bind and Parse get wrong leaves nothing old behind', async () => {
+  const client = await new Processor().open()
+  const { session, output } = client
+  await session.parse('', 'select 1, 2', [])
+  await session.bind('', '', [], [], [0, 0, 0])
+  await session.sync()
+  await session.parse('', 'selec', [])
+  await session.sync()
+  await session.bind('', '', [], [], [])
+  await session.sync()
+  await session.parse('', 'begin', [])
+  await session.bind('p', '', [], [], [])
+  await session.execute('p', 0)
+  await session.execute('p', 0)
+  await session.sync()
+  expect(output.take().split('\n')).toEqual([
+    'parsed',
+    '08P01 bind message has 3 result formats but query has 2 columns',
+    'I',
+    '42601 syntax error at or near "selec" at 1',
+    'I',
+    '26000 unnamed prepared statement does not exist',
+    'I',
+    'parsed',
+    'bound',
+    'BEGIN',
+    '55000 portal "p" cannot be run',
+    'E',
+  ])
+})
+
+test('what connection pools say when they take a session back', async () => {
+  const client = await new Processor().open()
+  expect(await client.query('select pg_advisory_unlock_all(); close all; unlisten *; reset all')).toBe(
+    'pg_advisory_unlock_all\n\nSELECT 1\nCLOSE CURSOR ALL\nUNLISTEN\nRESET\nI',
+  )
+})

@@ -23,6 +23,8 @@ export const backendFunctions: Implementations = {
     pg_sleep_until: (context, until: bigint | number) => sleepMicros(context, Number(until) - Number(context.clockTime())),
     pg_cancel_backend: (context, pid: number) => toOther(context, pid, (id) => context.cancelBackend(id)),
     pg_terminate_backend: (context, pid: number) => toOther(context, pid, (id) => context.terminateBackend(id)),
+    // Nobody can hold one, and connection pools ask for this whenever they take a session back.
+    pg_advisory_unlock_all: () => '',
     pg_current_xact_id: (context) => context.transactionId(),
     pg_current_xact_id_if_assigned: (context) => context.transactionIdIfAssigned(),
     pg_xact_status: (context, id: bigint) => context.transactionStatus(id),
