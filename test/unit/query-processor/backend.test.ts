@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { SqlError } from '../../../protocol/errors.ts'
 import { Processor } from './transcript.ts'
 
 /** Answers of one session, a line a message, without tags and ReadyForQuery. */
@@ -125,4 +126,18 @@ test('pg_settings is the settings of this session', async () => {
     'many',
     't',
   ])
+})
+
+test('a processor serves before anybody answers it, and as soon as somebody does', async () => {
+  const processor = new Processor()
+  const { begin } = processor.circle
+  processor.circle.begin = () => {
+    throw new SqlError('57P03', 'part of the database does not answer')
+  }
+  const client = await processor.open()
+  expect(await client.query('show datestyle')).toBe('DateStyle\nISO, MDY\nSHOW\nI')
+  expect(await client.query('create table t (id int)')).toBe('57P03 part of the database does not answer\nI')
+  processor.circle.begin = begin
+  expect(await client.query('create table t (id int)')).toBe('CREATE TABLE\nI')
+  expect(processor.bugs).toEqual([])
 })
