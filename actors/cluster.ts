@@ -1,12 +1,14 @@
 /** A running database: the circle, a query processor and a frontend on one bus, put together. `import { startCluster } from 'taudb'`. */
 import { readFileSync } from 'node:fs'
 import { getHeapStatistics } from 'node:v8'
+import { BusRefused } from '../bus/bus.ts'
 import { type DataDirectory, DirectoryRefused, journalsOf, takeDataDirectory } from '../bus/data-directory.ts'
 import { EmbeddedBus } from '../bus/embedded.ts'
 import { EmbeddedLog } from '../bus/embedded-log.ts'
 import { type Log, LogCorrupt } from '../bus/log.ts'
 import { MemoryLog } from '../bus/memory-log.ts'
-import { realFiles, realWorld } from '../bus/real-world.ts'
+import type { Joined, JoinOptions } from '../bus/nats-join.ts'
+import { realClock, realFiles, realWorld } from '../bus/real-world.ts'
 import { nodeSockets, secureContext } from '../bus/sockets-node.ts'
 import type { World } from '../bus/world.ts'
 import { type Collector, collectingTracer } from '../observability/collector.ts'
@@ -48,18 +50,19 @@ export interface Cluster {
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const config: Config = { ...configDefaults, port: 0, data: undefined, ...options }
-  const bus = new EmbeddedBus()
-  const world = realWorld({ bus, onFailure: options.onFailure ?? fail })
   const closers: (() => Promise<void>)[] = []
   const close = async (): Promise<void> => {
     for (const step of closers.splice(0).reverse()) await step()
   }
   try {
+    const joined = config.bus === undefined ? undefined : await join(config.bus, config)
+    if (joined !== undefined) closers.push(() => joined.close())
+    const world = realWorld({ bus: joined?.bus ?? new EmbeddedBus(), onFailure: options.onFailure ?? fail })
     if (config.traceSample > 0) closers.push(traced(world, config.traceSample, options.collector))
     const tls = readTls(config)
     const directory = config.data === undefined ? undefined : await takeDataDirectory(config.data)
     if (directory !== undefined) closers.push(() => directory.release())
-    const circle = await startCircle(await openStores(world, directory, config.partitions))
+    const circle = await startCircle(await openStores(world, directory, config.partitions, joined))
     closers.push(() => circle.close())
     const spill = directory === undefined ? undefined : new SpillDirectory(world.files, `${directory.path}/tmp`)
     const queryProcessor = new QueryProcessor({
@@ -98,10 +101,36 @@ function traced(world: World, share: number, collector: Collector | undefined): 
   return async () => close()
 }
 
+/** On NATS. Its client is loaded only here: whoever does not use it does not wait for it. */
+async function join(servers: readonly string[], config: Config): Promise<Joined> {
+  const { joinNats } = await import('../bus/nats-join.ts')
+  const { natsCreds, natsNkey, natsCa, natsCert, natsKey, partitions, journalReplicas, journalBytesMax } = config
+  const isSecure = natsCa !== undefined || natsCert !== undefined
+  const options: JoinOptions = {
+    servers,
+    ...(natsCreds === undefined ? {} : { credentials: readText(natsCreds) }),
+    ...(natsNkey === undefined ? {} : { nkeySeed: readText(natsNkey) }),
+    ...(isSecure && {
+      tls: {
+        ...(natsCa === undefined ? {} : { ca: readText(natsCa) }),
+        ...(natsCert === undefined ? {} : { cert: readText(natsCert) }),
+        ...(natsKey === undefined ? {} : { key: readText(natsKey) }),
+      },
+    }),
+    ...(partitions === undefined ? {} : { partitions }),
+    ...(journalReplicas === undefined ? {} : { replicas: journalReplicas }),
+    ...(journalBytesMax === undefined ? {} : { journalBytesMax }),
+  }
+  return await joinNats(options, realClock)
+}
+
+const readText = (path: string): string => readNamed(path).toString()
+
 async function openStores(
   world: World,
   directory: DataDirectory | undefined,
   partitions: number | undefined,
+  joined: Joined | undefined,
 ): Promise<CircleParts> {
   if (directory === undefined) {
     const logs = Array.from({ length: partitions ?? 1 }, () => new MemoryLog())
@@ -116,8 +145,12 @@ async function openStores(
     for (const log of logs) await log.close()
   }
   try {
-    for (const path of journalsOf(realFiles, directory.path, partitions))
-      logs.push(await EmbeddedLog.open(realFiles, { directory: path, exclusive: true }))
+    if (joined !== undefined) {
+      refuseOwnJournal(directory)
+      logs.push(...joined.logs)
+    } else
+      for (const path of journalsOf(realFiles, directory.path, partitions))
+        logs.push(await EmbeddedLog.open(realFiles, { directory: path, exclusive: true }))
   } catch (error) {
     await close()
     throw error
@@ -130,16 +163,23 @@ async function openStores(
   }
 }
 
+/** Rows that an embedded journal has written belong to that journal. */
+function refuseOwnJournal({ path }: DataDirectory): void {
+  if (realFiles.list(path).some((name) => name.startsWith('journal')))
+    throw new StartError(`${path} has a journal of its own: start it without --bus, or name another directory with --data`)
+}
+
+function readNamed(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new StartError(`${path} cannot be read: ${message(error)}`)
+  }
+}
+
 function readTls(config: Config): FrontendConfig['tls'] {
   if (config.tlsCert === undefined || config.tlsKey === undefined) return undefined
-  const read = (path: string): Buffer => {
-    try {
-      return readFileSync(path)
-    } catch (error) {
-      throw new StartError(`${path} cannot be read: ${message(error)}`)
-    }
-  }
-  const tls = { certificate: read(config.tlsCert), key: read(config.tlsKey) }
+  const tls = { certificate: readNamed(config.tlsCert), key: readNamed(config.tlsKey) }
   try {
     secureContext({ ...tls, applicationProtocols: [] })
   } catch (error) {
@@ -152,7 +192,7 @@ function readTls(config: Config): FrontendConfig['tls'] {
 function explained(error: unknown, { host, port, data }: Config): unknown {
   if (error instanceof MapRefused)
     return new StartError(`${data}: ${error.message}; a database keeps the number of partitions that it was made with`)
-  if (error instanceof DirectoryRefused) return new StartError(error.message)
+  if (error instanceof DirectoryRefused || error instanceof BusRefused) return new StartError(error.message)
   if (error instanceof LogCorrupt) {
     return new StartError(
       `the journal in ${data} is corrupt and nothing was changed: ${error.message}; restore the directory from a backup`,

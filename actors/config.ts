@@ -8,6 +8,18 @@ export interface Config {
   readonly data: string | undefined
   /** Adjudicators with a journal each; undefined: as many as the data directory has, one in a new one. */
   readonly partitions: number | undefined
+  /** NATS servers that carry messages and journals; undefined: this process alone. */
+  readonly bus: readonly string[] | undefined
+  /** Files that say who we are to NATS. */
+  readonly natsCreds: string | undefined
+  readonly natsNkey: string | undefined
+  readonly natsCa: string | undefined
+  readonly natsCert: string | undefined
+  readonly natsKey: string | undefined
+  /** Copies of a new journal among the NATS servers; undefined: three in a cluster, else one. */
+  readonly journalReplicas: number | undefined
+  /** Room for a new journal on NATS. */
+  readonly journalBytesMax: number | undefined
   readonly transactionBytesMax: number
   readonly connectionsMax: number
   readonly tlsCert: string | undefined
@@ -21,6 +33,14 @@ export const configDefaults: Config = {
   port: 5432,
   data: './taudb-data',
   partitions: undefined,
+  bus: undefined,
+  natsCreds: undefined,
+  natsNkey: undefined,
+  natsCa: undefined,
+  natsCert: undefined,
+  natsKey: undefined,
+  journalReplicas: undefined,
+  journalBytesMax: undefined,
   transactionBytesMax: transactionBytesDefault,
   connectionsMax: 10_000,
   tlsCert: undefined,
@@ -74,6 +94,54 @@ const options: readonly Option[] = [
     value: 'N',
     help: 'adjudicators with a journal each, said when a database is made (default 1); a transaction may span several',
     apply: (config, value, from) => ({ ...config, partitions: wholeNumber(value, from, 1, partitionsMax) }),
+  },
+  {
+    name: 'bus',
+    value: 'URL',
+    help: 'NATS servers that carry messages and journals, such as nats://user:password@host:4222; several with commas',
+    apply: (config, value, from) => ({ ...config, bus: natsUrls(value, from) }),
+  },
+  {
+    name: 'nats-creds',
+    value: 'FILE',
+    help: 'credentials file (user JWT and seed) for NATS',
+    apply: (config, value) => ({ ...config, natsCreds: value }),
+  },
+  {
+    name: 'nats-nkey',
+    value: 'FILE',
+    help: 'file with the seed of an NKey for NATS',
+    apply: (config, value) => ({ ...config, natsNkey: value }),
+  },
+  {
+    name: 'nats-ca',
+    value: 'FILE',
+    help: 'PEM certificates to check the NATS servers with: only TLS will do then',
+    apply: (config, value) => ({ ...config, natsCa: value }),
+  },
+  {
+    name: 'nats-cert',
+    value: 'FILE',
+    help: 'PEM certificate to show to the NATS servers (needs --nats-key)',
+    apply: (config, value) => ({ ...config, natsCert: value }),
+  },
+  {
+    name: 'nats-key',
+    value: 'FILE',
+    help: 'PEM private key of --nats-cert',
+    apply: (config, value) => ({ ...config, natsKey: value }),
+  },
+  {
+    name: 'journal-replicas',
+    value: 'N',
+    help: 'copies of a new journal among the NATS servers: 1, 3 or 5 (default 3 in a cluster, else 1)',
+    apply: (config, value, from) => ({ ...config, journalReplicas: wholeNumber(value, from, 1, 5) }),
+  },
+  {
+    name: 'journal-bytes-max',
+    value: 'BYTES',
+    help: 'room for a new journal on NATS (default 1GB)',
+    apply: (config, value, from) => ({ ...config, journalBytesMax: bytes(value, from) }),
   },
   {
     name: 'transaction-bytes-max',
@@ -185,6 +253,12 @@ function configure(given: ReadonlyMap<Option, string>, environment: Readonly<Rec
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
     throw new ConfigError('--tls-cert and --tls-key go together')
   }
+  if ((config.natsCert === undefined) !== (config.natsKey === undefined)) {
+    throw new ConfigError('--nats-cert and --nats-key go together')
+  }
+  if (config.bus !== undefined && config.data === undefined) {
+    throw new ConfigError('a database on NATS keeps its rows in a data directory: use --data DIR, not --ephemeral')
+  }
   return config
 }
 
@@ -207,6 +281,17 @@ function wholeNumber(value: string, from: string, min: number, max: number): num
     throw new ConfigError(`${from}: "${value}" is not a whole number from ${min} to ${max}`)
   }
   return n
+}
+
+function natsUrls(value: string, from: string): readonly string[] | undefined {
+  if (value === 'embedded') return undefined
+  const urls = value.split(',').map((url) => url.trim())
+  for (const url of urls) {
+    if (!URL.canParse(url) || !/^(nats|tls):\/\/./.test(url)) {
+      throw new ConfigError(`${from}: "${url}" is not an address of a NATS server, such as nats://127.0.0.1:4222`)
+    }
+  }
+  return urls
 }
 
 function share(value: string, from: string): number {

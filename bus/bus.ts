@@ -16,6 +16,11 @@ export class BusError extends Error {
   }
 }
 
+/** Why a bus cannot be joined, in one line with the way out. */
+export class BusRefused extends Error {
+  override readonly name: string = 'BusRefused'
+}
+
 /**
  * How messages are carried. Requests are at most once; nothing is promised about order between subjects.
  * In one process the handler is called on the caller's stack, with no copy: messages are deeply readonly.

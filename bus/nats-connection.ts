@@ -1,5 +1,6 @@
 import type { Authenticator, NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
 import { createActor, setup } from 'xstate'
+import { BusRefused } from './bus.ts'
 import { Replies } from './nats-replies.ts'
 import type { Clock } from './world.ts'
 
@@ -22,11 +23,6 @@ export interface NatsOptions {
   readonly onlyThese?: boolean
   /** How long to go on trying before the first connection. */
   readonly connectMsMax?: number
-}
-
-/** Why there is no connection, in one line with the way out. */
-export class NatsRefused extends Error {
-  override readonly name = 'NatsRefused'
 }
 
 export type ConnectionState = 'connected' | 'reconnecting' | 'closed'
@@ -59,7 +55,7 @@ export class Nats {
   private readonly machine = createActor(connectionMachine)
   private readonly watchers = new Set<(state: ConnectionState) => void>()
 
-  /** Throws NatsRefused: nobody there, or we may not come in. */
+  /** Throws BusRefused: nobody there, or we may not come in. */
   static async connect(options: NatsOptions, clock: Clock): Promise<Nats> {
     const { connect, createInbox } = await import('@nats-io/transport-node')
     const settings = await settingsOf(options)
@@ -129,19 +125,19 @@ export class Nats {
   }
 }
 
-function refused(servers: NodeConnectionOptions['servers'], why: string, isForbidden: boolean): NatsRefused {
+function refused(servers: NodeConnectionOptions['servers'], why: string, isForbidden: boolean): BusRefused {
   const whom = Array.isArray(servers) ? servers.join(', ') : servers
   const advice = isForbidden
     ? 'check user, password, NKey or credentials and the certificates'
     : 'start nats-server there, or name another one with --bus'
-  return new NatsRefused(`no connection to NATS at ${whom}: ${why}; ${advice}`)
+  return new BusRefused(`no connection to NATS at ${whom}: ${why}; ${advice}`)
 }
 
 async function settingsOf(options: NatsOptions): Promise<NodeConnectionOptions> {
   const { credsAuthenticator, nkeyAuthenticator } = await import('@nats-io/transport-node')
   const urls = options.servers.map((server) => new URL(server.includes('://') ? server : `nats://${server}`))
   const [first] = urls
-  if (first === undefined) throw new NatsRefused('no NATS server is named: use --bus nats://host:4222')
+  if (first === undefined) throw new BusRefused('no NATS server is named: use --bus nats://host:4222')
   const user = options.user ?? (first.username === '' ? undefined : decodeURIComponent(first.username))
   const pass = options.password ?? (first.password === '' ? undefined : decodeURIComponent(first.password))
   const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)

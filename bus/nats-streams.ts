@@ -1,16 +1,17 @@
 import type { JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream'
 import type { Partition } from '../protocol/ids.ts'
 import { journalMessageBytesMax } from '../protocol/limits.ts'
+import { BusRefused } from './bus.ts'
 import type { Nats } from './nats-connection.ts'
 import type { Clock } from './world.ts'
 
 /** A stream of ours stands there with settings that do not keep the promise. Nothing was changed. */
-export class StreamDiffers extends Error {
+export class StreamDiffers extends BusRefused {
   override readonly name = 'StreamDiffers'
 }
 
 /** JetStream cannot serve us at all: switched off, too small, or the servers are too old. */
-export class JetStreamRefused extends Error {
+export class JetStreamRefused extends BusRefused {
   override readonly name = 'JetStreamRefused'
 }
 

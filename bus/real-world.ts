@@ -19,7 +19,7 @@ export function realWorld(options: { readonly bus: Bus; readonly onFailure: (act
   }
 }
 
-const realClock: Clock = {
+export const realClock: Clock = {
   now: () => Date.now() * 1_000,
   monotonic: () => Math.round(performance.now() * 1_000),
   after(delayMs: number, action: () => void): Timer {

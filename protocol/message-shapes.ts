@@ -1,5 +1,5 @@
 import { assert } from './assert.ts'
-import type { MapVersion, Owner, Partition, Sequence, TransactionId, Vector } from './ids.ts'
+import type { MapVersion, Partition, Sequence, TransactionId, Vector } from './ids.ts'
 import { type Key, type KeyRange, keyBytesMax } from './key.ts'
 import type {
   AdjudicatorRequests,
@@ -59,7 +59,6 @@ const mode = oneOf<Mode>(['X', 'N', 'S', 'R', 'E'])
 const vector: Shape<Vector> = list(sequenceShape)
 
 export const idShape = struct<TransactionId>({ leader: partitionShape, epoch: whole(), boot: latin1(64), counter: whole() })
-export const ownerShape = latin1<Owner>(16)
 
 const write = struct<Write>({ key, operation: oneOf(['create', 'update', 'delete']), mode, postImage: maybe(bytes) })
 const packed: Shape<PackedWrites> = {

@@ -8,8 +8,6 @@ export interface Shape<T> {
   read(reader: ByteReader): T
 }
 
-export type Of<S> = S extends Shape<infer T> ? T : never
-
 /** A whole number from 0 to 2^53 - 1; branded ones are written as what they are. */
 export function whole<T extends number = number>(): Shape<T> {
   return {

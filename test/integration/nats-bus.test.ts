@@ -1,9 +1,9 @@
 /** The bus over NATS, against a real nats-server: what every bus promises, within a process and between two, and what only a network can do. */
 import { connect } from '@nats-io/transport-node'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type Bus, BusError } from '../../bus/bus.ts'
+import { type Bus, BusError, BusRefused } from '../../bus/bus.ts'
 import { type Codec, NatsBus } from '../../bus/nats.ts'
-import { Nats, type NatsOptions, NatsRefused } from '../../bus/nats-connection.ts'
+import { Nats, type NatsOptions } from '../../bus/nats-connection.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { epoch, partition, sequence } from '../../protocol/ids.ts'
 import type { Key } from '../../protocol/key.ts'
@@ -212,7 +212,7 @@ describe('who may come in', () => {
     const other = await busAt(closed.url, plain, { user: 'taudb', password: 's3cret' })
     expect(await asked(other, 'here', 1)).toBe('yes')
     const refusal = Nats.connect({ servers: [closed.url] }, clock)
-    await expect(refusal).rejects.toThrow(NatsRefused)
+    await expect(refusal).rejects.toThrow(BusRefused)
     await expect(refusal).rejects.toThrow('check user, password, NKey or credentials')
   })
 

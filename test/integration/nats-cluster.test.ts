@@ -1,0 +1,158 @@
+/** A database on NATS, as a person starts it: taudb processes against a real nats-server, killed and started again. */
+import pg from 'pg'
+import { afterEach, describe, expect, test } from 'vitest'
+import { startNats } from '../support/nats-server.ts'
+import { ServerDidNotStart, type ServerProcess, startServer, temporaryDirectory } from './server-process.ts'
+
+const open: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close()
+})
+
+async function nats(config = ''): Promise<Awaited<ReturnType<typeof startNats>>> {
+  const servers = await startNats({ config })
+  open.push(() => servers.dispose())
+  return servers
+}
+
+function directory(name: string): string {
+  const made = temporaryDirectory(name)
+  open.push(async () => made[Symbol.dispose]())
+  return made.path
+}
+
+async function started(words: readonly string[], environment: Record<string, string> = {}): Promise<ServerProcess> {
+  const server = await startServer(['--port', '0', ...words], environment)
+  open.push(() => server.stop('SIGKILL'))
+  return server
+}
+
+async function connected({ connectionString }: ServerProcess): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString })
+  client.on('error', () => {})
+  await client.connect()
+  open.push(() => client.end().catch(() => {}))
+  return client
+}
+
+const rowsOf = async (client: pg.Client, sql: string): Promise<unknown[]> =>
+  (await client.query<unknown[]>({ text: sql, rowMode: 'array' })).rows
+
+/** Inserts one row after the other until told to stop, and says which were acknowledged. */
+function writing(client: pg.Client): { readonly acknowledged: number[]; readonly errors: string[]; stop(): Promise<void> } {
+  const acknowledged: number[] = []
+  const errors: string[] = []
+  let isRunning = true
+  const done = (async () => {
+    for (let n = 0; isRunning; n++) {
+      try {
+        await client.query('insert into t values ($1, $2)', [n, `row ${n}`])
+        acknowledged.push(n)
+      } catch (error) {
+        errors.push((error as { code?: string }).code ?? 'connection')
+        if ((error as { code?: string }).code === undefined) return
+      }
+    }
+  })()
+  return {
+    acknowledged,
+    errors,
+    stop: async () => {
+      isRunning = false
+      await done
+    },
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+test('one process with its journal on NATS: written, killed in the middle, started again, nothing lost', async () => {
+  const { url } = await nats()
+  const words = ['--bus', url, '--data', directory('nats-data')]
+  const first = await started(words)
+  const client = await connected(first)
+  await client.query('create table t (id int primary key, v text)')
+  await client.query("insert into t values (-1, 'a'), (-2, 'b'), (-3, 'c')")
+  await client.query("update t set v = 'changed' where id = -2")
+  await client.query('delete from t where id = -3')
+  const writer = writing(client)
+  await pause(400)
+  await first.stop('SIGKILL')
+  await writer.stop()
+  expect(writer.acknowledged.length).toBeGreaterThan(20)
+
+  const again = await connected(await started(words))
+  expect(await rowsOf(again, 'select id, v from t where id < 0 order by id')).toEqual([
+    [-2, 'changed'],
+    [-1, 'a'],
+  ])
+  const found = new Set((await rowsOf(again, 'select id from t where id >= 0')).flat())
+  expect(writer.acknowledged.filter((id) => !found.has(id))).toEqual([])
+  expect(found.size - writer.acknowledged.length).toBeLessThanOrEqual(1)
+})
+
+test('an orderly stop says farewell: the next start does not wait for a lease', async () => {
+  const { url } = await nats()
+  const words = ['--bus', url, '--data', directory('nats-data')]
+  const first = await started(words)
+  await (await connected(first)).query('create table t (id int primary key)')
+  expect(await first.stop('SIGTERM')).toBe(0)
+  const before = Date.now()
+  await connected(await started(words))
+  expect(Date.now() - before).toBeLessThan(2_000)
+})
+
+test('nats-server is killed and started again under load: writers wait, and nothing is lost or doubled', async () => {
+  const { server, url } = await nats()
+  const client = await connected(await started(['--bus', url, '--data', directory('nats-data')]))
+  await client.query('create table t (id int primary key, v text)')
+  const writer = writing(client)
+  await pause(300)
+  await server.stop('SIGKILL')
+  const before = writer.acknowledged.length
+  await pause(500)
+  await server.start()
+  for (let i = 0; i < 200 && writer.acknowledged.length < before + 20; i++) await pause(50)
+  await writer.stop()
+  expect(writer.acknowledged.length).toBeGreaterThanOrEqual(before + 20)
+  expect(writer.errors.filter((code) => !['08007', '40001', '57P03'].includes(code))).toEqual([])
+  const found = (await rowsOf(client, 'select id from t order by id')).flat()
+  expect(writer.acknowledged.filter((id) => !found.includes(id))).toEqual([])
+})
+
+describe('what is refused in one line', () => {
+  /** What is wrong, whether a database is there already, the words, and what is said. */
+  const refusals: readonly (readonly [string, boolean, (url: string) => readonly string[], RegExp])[] = [
+    [
+      'nobody there',
+      false,
+      () => ['--bus', 'nats://127.0.0.1:1', '--data', 'DIR'],
+      /no connection to NATS at 127\.0\.0\.1:1: .*start nats-server there/,
+    ],
+    ['no data directory', false, (url) => ['--bus', url, '--ephemeral'], /use --data DIR, not --ephemeral/],
+    ['no address', false, () => ['--bus', 'here'], /--bus: "here" is not an address of a NATS server/],
+    [
+      'more partitions than there are',
+      true,
+      (url) => ['--bus', url, '--data', 'DIR', '--partitions', '3'],
+      /there are 1 journals on these servers, not 3/,
+    ],
+    [
+      'a journal of another size',
+      true,
+      (url) => ['--bus', url, '--data', 'DIR', '--journal-bytes-max', '64GB'],
+      /the stream taudb-journal-0 has other settings .*max_bytes is/,
+    ],
+  ]
+
+  test.each(refusals)('%s', async (_, isMade, words, expected) => {
+    const { url } = await nats()
+    if (isMade) await (await started(['--bus', url, '--data', directory('nats-data')])).stop('SIGTERM')
+    const given = words(url).map((word) => (word === 'DIR' ? directory('nats-other') : word))
+    const refusal = await started(given).catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(ServerDidNotStart)
+    expect((refusal as ServerDidNotStart).exit).toBe(1)
+    expect((refusal as ServerDidNotStart).output).toMatch(expected)
+    expect((refusal as ServerDidNotStart).output.trim().split('\n')).toHaveLength(1)
+  })
+})
