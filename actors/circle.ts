@@ -25,7 +25,7 @@ export interface Retention {
   readonly trimDelayMs: number
 }
 
-const retentionDefault: Retention = { recordsMicros: 60_000_000, bytesMax: 128 * 2 ** 20, trimDelayMs: 5_000 }
+export const retentionDefault: Retention = { recordsMicros: 60_000_000, bytesMax: 128 * 2 ** 20, trimDelayMs: 5_000 }
 
 export interface CircleParts {
   readonly world: World

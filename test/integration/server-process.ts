@@ -13,6 +13,8 @@ export interface ServerProcess {
   /** Resolves with the exit code, or the signal's name. */
   readonly exited: Promise<number | string>
   output(): string
+  /** Sends the signal only. */
+  kill(signal: NodeJS.Signals): void
   /** Sends the signal and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<number | string>
 }
@@ -34,8 +36,13 @@ export function temporaryDirectory(name: string): { readonly path: string; [Symb
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-export async function startServer(words: readonly string[], environment: Record<string, string> = {}): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [join(root, 'actors/cli.ts'), ...words], {
+/** `program`: another one that says the same when it is ready. */
+export async function startServer(
+  words: readonly string[],
+  environment: Record<string, string> = {},
+  program = 'actors/cli.ts',
+): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [join(root, program), ...words], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -59,6 +66,7 @@ export async function startServer(words: readonly string[], environment: Record<
     pid: pidOf(child),
     exited,
     output: () => output,
+    kill: (signal) => void child.kill(signal),
     stop: (signal = 'SIGTERM') => {
       child.kill(signal)
       return exited
