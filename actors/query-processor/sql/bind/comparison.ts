@@ -137,14 +137,15 @@ function bindIn(scope: QueryScope, node: AExpr, bindChild: (node: Node) => Expr)
   const left = bindChild(node.lexpr!)
   const items = node.rexpr!.List!.items.map(bindChild)
   const place = leftmost(location, statement.locationOf(left))
-  const plain = items.filter((item) => ![...relationsRead(item)].some((id) => scope.own.has(id)))
+  const plain = items.filter((item) => item.kind === 'constant' || ![...relationsRead(item)].some((id) => scope.own.has(id)))
   const parts: Expr[] = []
   let rest = items
   if (plain.length > 1 && left.kind !== 'row') {
     const list = inList(statement, node, left, plain, negated, place)
     if (list !== undefined) {
       parts.push(list)
-      rest = items.filter((item) => !plain.includes(item))
+      const listed = new Set(plain)
+      rest = items.filter((item) => !listed.has(item))
     }
   }
   for (const item of rest) {

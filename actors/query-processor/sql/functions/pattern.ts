@@ -128,19 +128,17 @@ function* allMatches(text: string, pattern: string, flags: string): Generator<Sq
 }
 
 /** The pieces between matches; empty matches at the ends or right behind another match do not divide. */
-function split(text: string, pattern: string, flags: string, name: string): string[] {
+function* split(text: string, pattern: string, flags: string, name: string): Generator<string> {
   const regex = compileOnce(pattern, flags, name)
-  const pieces: string[] = []
   let last = 0
   for (const [start, end] of matchesOf(regex, text) as Iterable<readonly [number, number]>) {
     if (start >= text.length && start === end) continue
     if (end <= last) continue
     if (start === end && start === last) continue
-    pieces.push(text.slice(last, start))
+    yield text.slice(last, start)
     last = end
   }
-  pieces.push(text.slice(last))
-  return pieces
+  yield text.slice(last)
 }
 
 /* ---------------------------------------------------------------- regexp_replace */
@@ -276,9 +274,9 @@ const regexps: Functions = {
     matchText as never,
   ),
   regexp_split_to_array_no_flags: (_context, text: string, pattern: string) =>
-    pieces(split(text, pattern, '', 'regexp_split_to_array()')),
+    pieces([...split(text, pattern, '', 'regexp_split_to_array()')]),
   regexp_split_to_array: (_context, text: string, pattern: string, flags: string) =>
-    pieces(split(text, pattern, flags, 'regexp_split_to_array()')),
+    pieces([...split(text, pattern, flags, 'regexp_split_to_array()')]),
 }
 
 const pieces = (texts: readonly string[]): SqlArray => (texts.length === 0 ? emptyArray : new SqlArray(texts))
