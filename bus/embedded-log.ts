@@ -49,6 +49,8 @@ export class EmbeddedLog implements Log {
   private inFlight = false
   private poisoned = false
   private isCrowded = false
+  /** What opening has read and checked, for the first follower: a large journal is not read twice. */
+  private recovered: LogEntry[] | undefined = []
   private readonly followers = new Set<{ next: number; onEntry: (entry: LogEntry) => void }>()
 
   /** Opens or creates the log and reads it through; throws LogCorrupt for damage. */
@@ -80,6 +82,7 @@ export class EmbeddedLog implements Log {
     if (this.poisoned || this.inFlight) return { kind: 'unknown' }
     if (expected !== this.lastSequence) return this.refuseOrRepeat(bytes, expected)
     this.inFlight = true
+    this.recovered = undefined
     try {
       const next = this.lastSequence + 1
       if (!(await this.makeRoom(bytes.length, next))) return { kind: 'full' }
@@ -136,7 +139,10 @@ export class EmbeddedLog implements Log {
   follow(from: Sequence, onEntry: (entry: LogEntry) => void): Registration {
     const follower = { next: from as number, onEntry }
     this.followers.add(follower)
-    for (const entry of this.read(from)) {
+    const known = this.recovered ?? this.read(from)
+    this.recovered = undefined
+    for (const entry of known) {
+      if (entry.sequence < from) continue
       follower.next = entry.sequence + 1
       onEntry(entry)
     }
@@ -144,6 +150,7 @@ export class EmbeddedLog implements Log {
   }
 
   trim(to: Sequence): void {
+    this.recovered = undefined
     let removed = false
     while (this.segments.length > 1 && (this.segments[1] as Segment).first <= to) {
       const segment = this.segments.shift() as Segment
@@ -211,6 +218,7 @@ export class EmbeddedLog implements Log {
       const reading = readEntry(buffer, this.position, this.lastSequence + 1)
       if (reading.kind === 'entry') {
         this.lastSequence++
+        this.recovered?.push({ sequence: sequence(this.lastSequence), bytes: reading.bytes })
         this.position = reading.next
         continue
       }
