@@ -172,16 +172,13 @@ export function ageBetween(later: bigint, earlier: bigint): Interval {
 /* ---------------------------------------------------------------- justify */
 
 export function justifyHours(value: Interval): Interval {
-  const { months } = value
-  let days = value.days + Number(value.micros / dayMicros)
-  let micros = value.micros % dayMicros
-  if (days > 0 && micros < 0n) {
-    micros += dayMicros
-    days--
-  } else if (days < 0 && micros > 0n) {
-    micros -= dayMicros
-    days++
-  }
+  return ofOneSign(value.months, value.days + Number(value.micros / dayMicros), value.micros % dayMicros)
+}
+
+/** Days and less than a day of microseconds get the same sign. */
+function ofOneSign(months: number, days: number, micros: bigint): Interval {
+  if (days > 0 && micros < 0n) return checkedInterval(months, days - 1, micros + dayMicros)
+  if (days < 0 && micros > 0n) return checkedInterval(months, days + 1, micros - dayMicros)
   return checkedInterval(months, days, micros)
 }
 
@@ -215,12 +212,5 @@ export function justifyInterval(value: Interval): Interval {
     days -= 30
     months++
   }
-  if (days > 0 && micros < 0n) {
-    micros += dayMicros
-    days--
-  } else if (days < 0 && micros > 0n) {
-    micros -= dayMicros
-    days++
-  }
-  return checkedInterval(months, days, micros)
+  return ofOneSign(months, days, micros)
 }

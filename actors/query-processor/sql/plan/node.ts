@@ -1,5 +1,5 @@
 import type { Oid } from '../../../../protocol/ids.ts'
-import type { Assignment, Expr, OutputColumn, Position, RelationId, RowRules } from '../bind/bound.ts'
+import type { Expr, OnConflict, OutputColumn, Position, RelationId, RowRules } from '../bind/bound.ts'
 import type { Index, IndexColumn, SequenceRelation, Table, TypeRef } from '../catalog/schema.ts'
 
 /**
@@ -308,16 +308,8 @@ export interface InsertNode extends NodeHead {
 
 export interface ConflictPlan {
   readonly arbiters: readonly Index[]
-  readonly update:
-    | {
-        readonly existing: RelationId
-        readonly excluded: RelationId
-        readonly set: readonly Assignment[]
-        readonly where: Expr | undefined
-        /** existing row, then excluded row */
-        readonly layout: Layout
-      }
-    | undefined
+  /** `layout`: the existing row, then the excluded one. */
+  readonly update: (NonNullable<OnConflict['update']> & { readonly layout: Layout }) | undefined
 }
 
 /** Input rows: the row's key, the old row in full width, the new values of `positions`, then what RETURNING reads besides. */
