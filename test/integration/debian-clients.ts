@@ -1,4 +1,4 @@
-/** psql and pgbench: from PATH, from Debian's version folders, or unpacked from Debian's packages into a cache outside the work tree. */
+/** psql, pgbench and libfaketime: from PATH, from Debian's folders, or unpacked from Debian's packages into a cache outside the work tree. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -43,4 +43,21 @@ function unpacked(name: keyof typeof packages): string {
   throw new Error(
     `the tests need ${name}: install it (Debian: apt-get install ${about}). Unpacking it into ${cache} failed: ${stderr}`,
   )
+}
+
+/** The library that gives a process another clock, or undefined where it is not installed and cannot be had. */
+export function fakeTimeLibrary(): string | undefined {
+  const known = fakeTimeBelow('/usr/lib') ?? fakeTimeBelow(join(cache, 'usr/lib'))
+  if (known !== undefined) return known
+  mkdirSync(cache, { recursive: true })
+  const script = 'apt-get download libfaketime >/dev/null && dpkg-deb -x libfaketime_*.deb . && rm libfaketime_*.deb'
+  spawnSync('sh', ['-c', script], { cwd: cache, timeout: 30_000 })
+  return fakeTimeBelow(join(cache, 'usr/lib'))
+}
+
+function fakeTimeBelow(folder: string): string | undefined {
+  if (!existsSync(folder)) return undefined
+  return readdirSync(folder)
+    .map((triplet) => join(folder, triplet, 'faketime/libfaketimeMT.so.1'))
+    .find((path) => existsSync(path))
 }
