@@ -64,6 +64,8 @@ export class Settings {
   constructor(user: string, start: ReadonlyMap<string, string>) {
     this.user = user
     const given = new Map<string, string>([['session_authorization', user]])
+    // Some values are read in the light of those before them: DateStyle.
+    this.session = given
     for (const [name, value] of start) {
       const known = parameter(name)
       if (known === undefined) {
@@ -73,7 +75,6 @@ export class Settings {
       given.set(name.toLowerCase(), this.check(name, known, value))
     }
     this.defaults = given
-    this.session = given
   }
 
   /** The canonical value; undefined for an unknown parameter. */

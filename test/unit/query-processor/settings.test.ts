@@ -42,6 +42,19 @@ test.each([
   expect(shown(name, value)).toBe(expected)
 })
 
+test.each([
+  ['DateStyle', 'ISO', 'ISO, MDY'],
+  ['datestyle', 'German', 'German, DMY'],
+  ['TimeZone', 'europe/berlin', 'Europe/Berlin'],
+  ['client_encoding', 'utf-8', 'UTF8'],
+  ['extra_float_digits', '2', '2'],
+  ['statement_timeout', '10s', '10s'],
+  ['application_name', 'aé', 'a\\xc3\\xa9'],
+  ['search_path', 'a,b', 'a,b'],
+])('a client may start with %s = %s', (name, value, expected) => {
+  expect(new Settings('postgres', new Map([[name, value]])).show(name)).toBe(expected)
+})
+
 test('a mark brings values back, RESET the ones of the start', () => {
   const settings = new Settings('postgres', new Map([['application_name', 'start']]))
   const mark = settings.mark()
