@@ -68,3 +68,8 @@ export const schemaConflict = (): SqlError => new SqlError('40001', 'schema has 
 export const queryCanceled = (reason = 'user request'): SqlError => new SqlError('57014', `canceling statement due to ${reason}`)
 
 export const outOfMemory = (what: string): SqlError => new SqlError('53200', 'out of memory', { detail: what })
+
+/** The engine refuses a value of that size, not us: nothing is lost but the statement. */
+export const isTooLargeForEngine = (error: unknown): boolean =>
+  error instanceof Error &&
+  /^(Invalid (string|array|typed array) length|Array buffer allocation|Cannot create a string longer)/.test(error.message)

@@ -1,7 +1,7 @@
 import { SqlError, unsupported } from '../../protocol/errors.ts'
 import { readOnlyTransaction } from './block.ts'
 import { truth } from './parameter.ts'
-import { type Answer, newRun } from './planned.ts'
+import { type Answer, commandName, newRun } from './planned.ts'
 import { nodeKind, PreparedStatement } from './prepared.ts'
 import { plainColumn } from './result.ts'
 import type { Session } from './session.ts'
@@ -51,7 +51,7 @@ export function* explain(session: Session, statement: PreparedStatement): Task<A
   const planned = clock.monotonic()
   const lines: string[] = []
   if (said.analyze) {
-    if (session.block.readOnly && plan.writes) throw readOnlyTransaction('EXPLAIN')
+    if (session.block.readOnly && plan.writes) throw readOnlyTransaction(commandName(target))
     const { run, release } = newRun(session, catalog, [])
     const affected: Affected = { rows: 0 }
     try {

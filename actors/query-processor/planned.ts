@@ -98,7 +98,7 @@ class StatementRun implements Run {
 }
 
 /** As PostgreSQL names the command in "cannot execute ... in a read-only transaction". */
-function commandName({ kind, body }: PreparedStatement): string {
+export function commandName({ kind, body }: PreparedStatement): string {
   if (kind !== 'SelectStmt') return kind.replace('Stmt', '').toUpperCase()
   const { lockingClause } = body as { readonly lockingClause?: readonly { LockingClause?: { strength?: string } }[] }
   switch (lockingClause?.[0]?.LockingClause?.strength) {

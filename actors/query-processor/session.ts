@@ -3,7 +3,7 @@
 // Invariant: every message is answered, an error ends what it must end and nothing else, and ReadyForQuery tells the true state.
 
 import type { Random } from '../../bus/world.ts'
-import { type Notice, outOfMemory, queryCanceled, SqlError } from '../../protocol/errors.ts'
+import { isTooLargeForEngine, type Notice, outOfMemory, queryCanceled, SqlError } from '../../protocol/errors.ts'
 import type { Oid } from '../../protocol/ids.ts'
 import type { QuerySession, SessionOutput, SessionStart } from '../../protocol/session.ts'
 import { sqlTime, tauZero } from '../../protocol/time.ts'
@@ -421,9 +421,7 @@ export class Session implements QuerySession {
   private told(error: unknown): SqlError {
     if (error instanceof SqlError) return error
     if (error instanceof RangeError && /call stack/.test(error.message)) return stackDepthExceeded()
-    // The engine refuses a value, not us: nothing is lost but the statement.
-    if (error instanceof RangeError && /^(Invalid (string|array|typed array) length|Array buffer allocation)/.test(error.message))
-      return outOfMemory('A value is too large.')
+    if (isTooLargeForEngine(error)) return outOfMemory('A value is too large.')
     this.runtime.bug(error)
     return new SqlError('XX000', error instanceof Error ? error.message : 'internal error')
   }

@@ -35,7 +35,7 @@ export const bullets: Readonly<Record<string, RegExp>> = {
   'subqueries, WITH': /query-subquery/,
   'correlated subqueries': /query-correlated/,
   'WITH RECURSIVE': /query-recursive/,
-  'SET, SHOW, transactions': /session\.sql/,
+  'SET, SHOW, transactions': /session(-read-only)?\.sql/,
   savepoints: /session-savepoints/,
   'PREPARE, cursors, utilities': /session-prepared/,
   'plans that are kept: moments, time zones, date styles': /session-plan-cache/,

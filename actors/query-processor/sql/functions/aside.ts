@@ -1,5 +1,5 @@
 import { assert } from '../../../../protocol/assert.ts'
-import { SqlError, type SqlErrorFields } from '../../../../protocol/errors.ts'
+import { isTooLargeForEngine, outOfMemory, SqlError, type SqlErrorFields } from '../../../../protocol/errors.ts'
 import { SqlArray, type Value } from '../../../../protocol/values/value.ts'
 import { scalarImplementation } from './implementations.ts'
 import type { FunctionContext, ScalarFunction } from './registry.ts'
@@ -42,6 +42,8 @@ export function unpacked(value: unknown): Value {
 /** What comes here is immutable and looks at nothing of a session. */
 const noContext = {} as FunctionContext
 
+const mistake = ({ code, message, fields }: SqlError): Answer => ({ kind: 'mistake', code, message, fields })
+
 /** Runs in the thread. */
 export function answer({ source, values }: Question): Answer {
   try {
@@ -50,7 +52,8 @@ export function answer({ source, values }: Question): Answer {
     const value = (implementation as ScalarFunction)(noContext, ...(values.map(unpacked) as never[]))
     return { kind: 'value', value: packed(value as Value) }
   } catch (error) {
-    if (error instanceof SqlError) return { kind: 'mistake', code: error.code, message: error.message, fields: error.fields }
+    if (isTooLargeForEngine(error)) return mistake(outOfMemory('A value is too large.'))
+    if (error instanceof SqlError) return mistake(error)
     return { kind: 'bug', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) }
   }
 }
