@@ -40,6 +40,8 @@ export interface Simulated {
   restart(name: ProcessName, delayMs: number): void
   /** Where journals lie outside the processes: what befalls their appends. */
   disturbStreams?(faults: { readonly lost: number; readonly unacknowledged: number; readonly late: number }): void
+  /** A leader dies so often when a voter has said yes to it. */
+  killLeaders?(chance: number): void
   /** Faults are over. */
   heal?(): void
   /** A new session with this query processor, or undefined while it is down. */

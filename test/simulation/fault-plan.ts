@@ -24,6 +24,8 @@ export type Fault =
       readonly unacknowledged: number
       readonly late: number
     }
+  /** A leader may die when a voter has said yes to it. */
+  | { readonly kind: 'deadly votes'; readonly at: number; readonly for: number; readonly chance: number }
   | { readonly kind: 'slow sync'; readonly at: number; readonly for: number }
   | { readonly kind: 'failing sync'; readonly at: number; readonly for: number }
   | { readonly kind: 'full disk'; readonly at: number; readonly for: number }
@@ -78,6 +80,7 @@ export function planFaults(kernel: Kernel, durationMs: number, processes = toget
       unacknowledged: random.fraction() * 0.2,
       late: random.fraction() * 0.1,
     }))
+    makers.push(() => ({ kind: 'deadly votes', at: at(), for: 200 + random.integer(1_000), chance: 0.1 }))
   }
   const at = (): number => random.integer(durationMs)
   const faults: Fault[] = []

@@ -37,6 +37,10 @@ export class SimulatedNetwork {
   private readonly served = new Map<string, Served[]>()
   private readonly subscribed = new Map<string, Served[]>()
   private readonly cut = new Set<string>()
+  /** Microseconds that a message takes longer between these processes. */
+  distance: ((from: string, to: string) => number) | undefined
+  /** Hears of every answer to a question between processes when it is given, whether it arrives or not. */
+  onAnswer: ((subject: string, message: unknown, answer: unknown) => void) | undefined
 
   constructor(kernel: Kernel) {
     this.kernel = kernel
@@ -131,11 +135,15 @@ export class SimulatedNetwork {
         }
         if (answer instanceof Promise) {
           answer.then(
-            (value) => back('answer', () => resolve(value)),
+            (value) => {
+              this.onAnswer?.(subject, message, value)
+              back('answer', () => resolve(value))
+            },
             (error: unknown) => back('error', () => reject(error)),
           )
         } else {
           const value = answer
+          this.onAnswer?.(subject, message, value)
           back('answer', () => resolve(value))
         }
       })
@@ -146,7 +154,7 @@ export class SimulatedNetwork {
     if (!from.alive()) return
     const copies = this.random.chance(this.faults.duplicate) ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
-      const delay = this.delay()
+      const delay = this.delay() + (this.distance?.(from.process, to.process) ?? 0)
       if (this.random.chance(this.faults.drop)) {
         this.kernel.count('fault message dropped')
         continue

@@ -17,6 +17,7 @@ import type { Kernel } from './kernel.ts'
 import { SimulatedNetwork } from './network.ts'
 import { ObservedCircle } from './observed-circle.ts'
 import { differenceOf, type ObservedRecord, recordsOf } from './observed-log.ts'
+import { ObservedPromises } from './observed-promises.ts'
 import { SimulatedProcess } from './process.ts'
 import type { RunSettings } from './settings.ts'
 import { SharedStream } from './shared-log.ts'
@@ -43,10 +44,14 @@ export class PartitionedDatabase implements Simulated {
   private readonly processors = new Map<ProcessName, QueryProcessor>()
   private readonly clients = new Map<ProcessName, Set<SimulatedClient>>()
   private readonly observed: ObservedCircle
+  private readonly promises: ObservedPromises
   private readonly owners = new Map<ProcessName, Partition>()
   private store: MemoryVersionStore | undefined
   private nextBackendId = 1
   private hasHealed = false
+  private deadliness = 0
+  /** Who claimed each partition last. */
+  private readonly owning: ProcessName[] = []
 
   constructor(kernel: Kernel, settings: RunSettings) {
     this.kernel = kernel
@@ -55,6 +60,13 @@ export class PartitionedDatabase implements Simulated {
     this.observed = new ObservedCircle(kernel)
     this.map = evenMap(settings.partitions)
     this.streams = this.map.partitions.map(({ partition }) => new SharedStream(kernel, `journal ${partition}`))
+    this.promises = new ObservedPromises(kernel, (p) => this.streams[p]?.entries.length ?? 0)
+    this.network.onAnswer = (subject, message, answer) => this.promises.heard(subject, message as never, answer)
+    // Slow enough for others to meet what is promised and not settled.
+    const distances = kernel.random('distances')
+    const farthest = distances.pick([1, 5_000, 20_000])
+    this.network.distance = (from, to) => (this.owners.has(from) && this.owners.has(to) ? distances.integer(farthest) : 0)
+    this.promises.onYes = (leader) => this.mayKill(leader)
     for (const { partition } of this.map.partitions) {
       this.owners.set(`owner ${partition}`, partition)
       this.owners.set(`standby ${partition}`, partition)
@@ -96,6 +108,7 @@ export class PartitionedDatabase implements Simulated {
       claim: async (deposed: (error: unknown) => void) => {
         const claim = await claims.claim(deposed)
         this.kernel.count('claim accepted')
+        this.owning[p] = name
         world.clock.soon(() => this.spread(p, claim.epoch))
         return claim
       },
@@ -174,8 +187,21 @@ export class PartitionedDatabase implements Simulated {
     })
   }
 
+  killLeaders(chance: number): void {
+    this.deadliness = chance
+  }
+
+  private mayKill(leader: number): void {
+    const random = this.kernel.random('deadly votes')
+    const name = this.owning[leader]
+    if (name === undefined || !random.chance(this.deadliness) || this.process(name).state !== 'running') return
+    this.kernel.count('leader killed after a vote')
+    this.kernel.after(random.integer(2_000), 'deadly vote', () => this.restart(name, 20 + random.integer(300)))
+  }
+
   heal(): void {
     this.hasHealed = true
+    this.deadliness = 0
     for (const { faults } of this.streams) Object.assign(faults, { lost: 0, unacknowledged: 0, late: 0 })
     // From now on nobody competes: one owner is enough to answer everything.
     for (const name of this.owners.keys()) if (name.startsWith('standby')) this.crash(name)
@@ -230,7 +256,7 @@ export class PartitionedDatabase implements Simulated {
       }
     }
     for (const records of journals) this.kernel.count('epochs', records.at(-1)?.record.epoch ?? 0)
-    return this.observed.violations(journals)
+    return [...this.observed.violations(journals), ...this.promises.violations(journals)]
   }
 
   readJournal(): number {

@@ -128,7 +128,7 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
   }
 
   try {
-    if (!(await play(setUp(), 10_000))) throw new Error('the database did not start')
+    if (!(await play(setUp(), settings.apart ? 60_000 : 10_000))) throw new Error('the database did not start')
     const loads = Array.from({ length: clientCount }, (_, i) => runClient(i))
     for (const fault of faults) kernel.after(fault.at * 1_000, `fault ${fault.kind}`, () => inflict(kernel, database, fault))
     const everyone = Promise.all(loads).then(() => {})
@@ -232,6 +232,10 @@ function inflict(kernel: Kernel, database: Simulated, fault: Fault): void {
     case 'disturbed streams':
       database.disturbStreams?.(fault)
       later(() => database.disturbStreams?.({ lost: 0, unacknowledged: 0, late: 0 }), fault.for)
+      return
+    case 'deadly votes':
+      database.killLeaders?.(fault.chance)
+      later(() => database.killLeaders?.(0), fault.for)
       return
     case 'slow sync':
       disk.faults.syncSlow = 0.3
