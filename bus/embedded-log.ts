@@ -21,6 +21,8 @@ const fillBytesDefault = 4 * 2 ** 20
 /** Room kept filled ahead, so that claims and heartbeats still fit once the disk is full (rule 17). */
 const urgentBytes = 65_536
 /** The digit is the format of the entries. */
+/** Room for most entries: a block of a large transaction is a quarter of a megabyte. */
+const scratchBytes = 327_680
 const segmentMagic = 'TAUDBLOG2\n'
 const segmentHeaderBytes = 32
 const segmentName = /^\d{16}\.log$/
@@ -47,6 +49,8 @@ export class EmbeddedLog implements Log {
   private filled = 0
   private lastSequence = 0
   private inFlight = false
+  /** The entry in flight. */
+  private readonly scratch = Buffer.allocUnsafeSlow(scratchBytes)
   private poisoned = false
   private isCrowded = false
   /** What opening has read and checked, for the first follower: a large journal is not read twice. */
@@ -86,7 +90,7 @@ export class EmbeddedLog implements Log {
     try {
       const next = this.lastSequence + 1
       if (!(await this.makeRoom(bytes.length, next))) return { kind: 'full' }
-      const entry = encodeEntry(this.position, next, bytes)
+      const entry = encodeEntry(this.position, next, bytes, this.scratch)
       try {
         this.file.writeAt(entry, this.position)
         await this.file.sync()

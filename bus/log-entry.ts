@@ -18,6 +18,8 @@ const magic = 0x7a75
 const sectorBytes = 512
 const pieceBytesMax = sectorBytes - checkBytes
 
+const noRoom = Buffer.alloc(0)
+
 export function entryStart(at: number): number {
   const left = sectorBytes - (at % sectorBytes)
   return left < headerBytes + checkBytes ? at + left : at
@@ -34,9 +36,10 @@ export function entryEnd(at: number, bodyBytes: number): number {
   return start + inFirst + checkBytes + between * sectorBytes + (rest - between * pieceBytesMax) + checkBytes
 }
 
-/** The bytes to write at `at`. */
-export function encodeEntry(at: number, sequence: number, body: Uint8Array): Buffer {
-  const entry = Buffer.allocUnsafe(entryEnd(at, body.length) - at)
+/** The bytes to write at `at`, in `into` where they fit: what is staged would be allocated once more. */
+export function encodeEntry(at: number, sequence: number, body: Uint8Array, into: Buffer = noRoom): Buffer {
+  const length = entryEnd(at, body.length) - at
+  const entry = length <= into.length ? into.subarray(0, length) : Buffer.allocUnsafe(length)
   let piece = entryStart(at) - at
   entry.fill(0, 0, piece)
   entry.writeUInt16BE(magic, piece)

@@ -3,13 +3,15 @@ import type { Task } from './task.ts'
 
 /** The client is asked to wait while more than this is not yet read. */
 const waitingBytesMax = 1_048_576
-/** Chunks that are taken and still held. */
-const takenMax = 1_024
+/** Messages are gathered: psql sends eight kilobytes, others a line each. */
+const gatheredBytes = 65_536
 
 /** The bytes of a COPY FROM STDIN between the frontend, which brings them, and the statement, which takes them. */
 export class CopyIn {
-  private readonly chunks: Buffer[] = []
-  /** Chunks before it have been taken. Lines come by the ten thousand, and `shift` moves all that wait. */
+  private readonly full: Buffer[] = []
+  /** Filled up to `filled`, and given away up to `taken`. */
+  private gathered: Buffer = Buffer.alloc(0)
+  private filled = 0
   private taken = 0
   private bytes = 0
   private ended = false
@@ -19,8 +21,7 @@ export class CopyIn {
 
   data(bytes: Buffer): Promise<void> | undefined {
     if (this.ended || this.failure !== undefined) return undefined
-    // The frontend's buffer is its own: what waits must be a copy.
-    this.chunks.push(Buffer.from(bytes))
+    this.gather(bytes)
     this.bytes += bytes.length
     this.wakeReader?.()
     if (this.bytes <= waitingBytesMax) return undefined
@@ -61,21 +62,34 @@ export class CopyIn {
     }
   }
 
-  private take(): Buffer | undefined {
-    const chunk = this.chunks[this.taken]
-    if (chunk === undefined) return undefined
-    if (++this.taken === this.chunks.length || this.taken === takenMax) {
-      this.chunks.splice(0, this.taken)
-      this.taken = 0
+  /** The frontend's buffer is its own: what waits is a copy. */
+  private gather(bytes: Buffer): void {
+    for (let from = 0; from < bytes.length; ) {
+      if (this.filled === this.gathered.length) {
+        if (this.taken < this.filled) this.full.push(this.gathered.subarray(this.taken))
+        this.gathered = Buffer.allocUnsafeSlow(gatheredBytes)
+        this.filled = 0
+        this.taken = 0
+      }
+      const copied = bytes.copy(this.gathered, this.filled, from)
+      this.filled += copied
+      from += copied
     }
-    return chunk
+  }
+
+  private take(): Buffer | undefined {
+    const first = this.full.shift()
+    if (first !== undefined || this.taken === this.filled) return first
+    const rest = this.gathered.subarray(this.taken, this.filled)
+    this.taken = this.filled
+    return rest
   }
 
   /** The statement takes no more: what still comes is thrown away. */
   close(): void {
     this.ended = true
-    this.chunks.length = 0
-    this.taken = 0
+    this.full.length = 0
+    this.taken = this.filled
     this.wakeWriter?.()
   }
 }

@@ -15,6 +15,8 @@ export class CopyLines {
   private readonly quote: number
   private readonly escape: number
   private rest: Buffer = Buffer.alloc(0)
+  /** Comes behind `rest`. */
+  private following: Buffer | undefined
   private at = 0
   private scanned = 0
   private quoted = false
@@ -30,9 +32,27 @@ export class CopyLines {
   }
 
   feed(chunk: Buffer): void {
+    if (this.finished) return
+    // What has begun before mostly ends with the first line: the rest of the chunk stays where it is.
+    const end = this.at === this.rest.length ? -1 : chunk.indexOf(newline)
+    if (end >= 0 && end + 1 < chunk.length) {
+      this.join(chunk.subarray(0, end + 1))
+      this.following = chunk.subarray(end + 1)
+    } else this.join(chunk)
+  }
+
+  private join(chunk: Buffer): void {
     this.rest = this.at === this.rest.length ? chunk : Buffer.concat([this.rest.subarray(this.at), chunk])
     this.scanned -= this.at
     this.at = 0
+  }
+
+  private goOn(): boolean {
+    const { following } = this
+    if (following === undefined) return false
+    this.following = undefined
+    this.join(following)
+    return true
   }
 
   /** No more bytes: what is left is the last line. */
@@ -43,7 +63,8 @@ export class CopyLines {
   /** The next whole line without its end; undefined when more bytes are needed or there are none. */
   next(): Buffer | undefined {
     if (this.finished) return undefined
-    const end = this.isCsv ? this.csvEnd() : this.textEnd()
+    let end = this.isCsv ? this.csvEnd() : this.textEnd()
+    if (end < 0 && this.goOn()) end = this.isCsv ? this.csvEnd() : this.textEnd()
     if (end < 0) {
       if (!this.over || this.at === this.rest.length) return undefined
       const last = this.rest.subarray(this.at)

@@ -1,4 +1,7 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { CopyLines } from '../../../actors/query-processor/copy-lines.ts'
+import { readCopyOptions } from '../../../actors/query-processor/copy-options.ts'
 import { type Client, Processor } from './transcript.ts'
 
 async function load(client: Client, sql: string, chunks: readonly string[]): Promise<string> {
@@ -59,4 +62,59 @@ test('a large load waits for its reader', async () => {
   await client.session.copyDone()
   await done
   expect(client.output.take()).toContain('COPY 24')
+})
+
+test('lines are the same whatever chunks they come in', () => {
+  const [text, csv] = [
+    readCopyOptions([], true, () => undefined),
+    { ...readCopyOptions([], true, () => undefined), format: 'csv' as const, quote: '"', escape: '"' },
+  ]
+  const linesOf = (bytes: Buffer, cuts: readonly number[], options: typeof text): string[] => {
+    const lines = new CopyLines(options)
+    const found: string[] = []
+    const take = (): void => {
+      for (let line = lines.next(); line !== undefined; line = lines.next()) found.push(line.toString('latin1'))
+    }
+    let from = 0
+    for (const to of [...cuts, bytes.length]) {
+      if (to > from) lines.feed(bytes.subarray(from, to))
+      from = Math.max(from, to)
+      take()
+    }
+    lines.end()
+    take()
+    return found
+  }
+  const pieces = fc.constantFrom('a', 'bc', '\t', '\\', '\\\n', '"', '"x\ny"', '', '1234567890'.repeat(3))
+  const rows = fc.array(
+    fc.array(pieces, { maxLength: 4 }).map((parts) => parts.join('')),
+    { maxLength: 12 },
+  )
+  fc.assert(
+    fc.property(
+      rows,
+      fc.constantFrom('\n', '\r\n', '\r'),
+      fc.array(fc.nat(200), { maxLength: 8 }),
+      fc.boolean(),
+      (some, end, cuts, isCsv) => {
+        const options = isCsv ? csv : text
+        const bytes = Buffer.from(some.map((row) => row + end).join(''))
+        const within = cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b)
+        let whole: unknown
+        try {
+          whole = linesOf(bytes, [], options)
+        } catch (error) {
+          whole = (error as Error).message
+        }
+        let cut: unknown
+        try {
+          cut = linesOf(bytes, within, options)
+        } catch (error) {
+          cut = (error as Error).message
+        }
+        expect(cut).toEqual(whole)
+      },
+    ),
+    { numRuns: 500 },
+  )
 })
