@@ -31,8 +31,9 @@ export function ask<R extends Requests<R>, K extends keyof R>(
   world: World,
   subject: string,
   message: R[K]['ask'] & { readonly kind: K },
+  options?: { readonly timeoutMs?: number },
 ): MaybePromise<R[K]['answer']> {
-  return world.bus.request<R[K]['answer']>(subject, message)
+  return world.bus.request<R[K]['answer']>(subject, message, options)
 }
 
 /**

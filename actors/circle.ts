@@ -116,6 +116,7 @@ export function claimsOf({
   log,
   journal,
   versionStore,
+  isOwned,
 }: {
   readonly world: World
   readonly clock: HighestClock
@@ -124,6 +125,8 @@ export function claimsOf({
   readonly log: Log
   readonly journal: Journal
   readonly versionStore: VersionStore | undefined
+  /** Another process says that it owns the partition. */
+  readonly isOwned?: () => boolean
 }): Claims {
   const ranges = map.partitions.find((place) => place.partition === partition)?.ranges
   assert(ranges !== undefined, 'the partition is on the map')
@@ -137,6 +140,7 @@ export function claimsOf({
         mapVersion: map.version,
         leadMicros: horizonLeadMicros,
         deposed: () => deposed(new Fenced(`another owner has claimed partition ${partition}`)),
+        ...(isOwned === undefined ? {} : { isOwned }),
       })
       const { end } = journal
       assert(end !== undefined, 'a claim is a record')
@@ -162,7 +166,7 @@ function trim({ partition, log, journal, adjudicator }: Place, versionStore: Ver
 }
 
 /** Storage and journal must be of one piece: what storage has applied was in this journal, and what it lacks still is. */
-function checkPosition(log: Log, applied: number): void {
+export function checkPosition(log: Log, applied: number): void {
   if (applied > log.last()) {
     throw new LogCorrupt(
       `storage has applied entry ${applied}, and the journal ends with entry ${log.last()}: its end is missing`,
@@ -176,7 +180,7 @@ function checkPosition(log: Log, applied: number): void {
 }
 
 /** What the journal says of its partition's ranges is so: another map would look for keys where nobody has watched over them. */
-function checkMap({ partitions }: RangeMap, partition: Partition, { end }: Journal): void {
+export function checkMap({ partitions }: RangeMap, partition: Partition, { end }: Journal): void {
   const ranges = partitions.find((place) => place.partition === partition)?.ranges
   if (end === undefined || JSON.stringify(end.ranges) === JSON.stringify(ranges)) return
   throw new MapRefused(`partition ${partition} of ${partitions.length} has other ranges than its journal says`)

@@ -13,13 +13,14 @@ import { nodeSockets, secureContext } from '../bus/sockets-node.ts'
 import type { World } from '../bus/world.ts'
 import { type Collector, collectingTracer } from '../observability/collector.ts'
 import { registeredTracer, traceWith } from '../observability/tracing.ts'
-import type { CircleParts } from './circle.ts'
-import { MapRefused, startCircle } from './circle.ts'
+import { type CircleParts, MapRefused, type RunningCircle, startCircle } from './circle.ts'
 import { type Config, configDefaults } from './config.ts'
 import { createFrontend, type FrontendConfig } from './frontend/frontend.ts'
+import { NobodyOwns, startMember } from './member.ts'
 import { QueryProcessor } from './query-processor/query-processor.ts'
 import { SpillDirectory } from './query-processor/spill.ts'
 import { damageOf } from './storage/lmdb-file.ts'
+import type { VersionStore } from './storage/version-store.ts'
 import { LmdbVersionStore } from './storage/version-store-lmdb.ts'
 import { MemoryVersionStore } from './storage/version-store-memory.ts'
 
@@ -27,6 +28,9 @@ import { MemoryVersionStore } from './storage/version-store-memory.ts'
 export class StartError extends Error {
   override readonly name = 'StartError'
 }
+
+/** How long a statement waits for another owner or replica to take over where actors are other processes. */
+const patienceMs = 20_000
 
 export interface ClusterOptions extends Partial<Config> {
   /** An actor failed for good and the database answers no more; the default throws it as an uncaught error. */
@@ -38,7 +42,7 @@ export interface ClusterOptions extends Partial<Config> {
 export interface Cluster {
   readonly host: string
   readonly port: number
-  /** For any PostgreSQL client. */
+  /** For any PostgreSQL client; empty where this process has no frontend. */
   readonly connectionString: string
   /** Lets running transactions finish for a moment, then stops everything. */
   close(): Promise<void>
@@ -60,10 +64,15 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const world = realWorld({ bus: joined?.bus ?? new EmbeddedBus(), onFailure: options.onFailure ?? fail })
     if (config.traceSample > 0) closers.push(traced(world, config.traceSample, options.collector))
     const tls = readTls(config)
-    const directory = config.data === undefined ? undefined : await takeDataDirectory(config.data)
+    const { roles } = config
+    const directory = config.data === undefined || !roles.has('storage') ? undefined : await takeDataDirectory(config.data)
     if (directory !== undefined) closers.push(() => directory.release())
-    const circle = await startCircle(await openStores(world, directory, config.partitions, joined))
+    const circle =
+      joined === undefined
+        ? await startCircle(await openStores(world, directory, config.partitions))
+        : await startJoined(world, joined, roles, directory)
     closers.push(() => circle.close())
+    if (!roles.has('frontend')) return { host: '', port: 0, connectionString: '', close }
     const spill = directory === undefined ? undefined : new SpillDirectory(world.files, `${directory.path}/tmp`)
     const queryProcessor = new QueryProcessor({
       world,
@@ -71,6 +80,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       transactionBytesMax: config.transactionBytesMax,
       memoryBytesMax: getHeapStatistics().heap_size_limit,
       newSpill: () => spill?.area(),
+      ...(joined === undefined ? {} : { patienceMs }),
       onBug: report,
     })
     await queryProcessor.lifecycle.start()
@@ -130,43 +140,54 @@ async function openStores(
   world: World,
   directory: DataDirectory | undefined,
   partitions: number | undefined,
-  joined: Joined | undefined,
 ): Promise<CircleParts> {
   if (directory === undefined) {
     const logs = Array.from({ length: partitions ?? 1 }, () => new MemoryLog())
     return { world, logs, versionStore: new MemoryVersionStore(world.clock) }
   }
-  const file = `${directory.path}/storage/data.mdb`
-  const damage = damageOf(realFiles, file)
-  if (damage !== undefined)
-    throw new StartError(`${file} is damaged and nothing was changed: ${damage}; restore the directory from a backup`)
   const logs: Log[] = []
   const close = async (): Promise<void> => {
     for (const log of logs) await log.close()
   }
   try {
-    if (joined !== undefined) {
-      refuseOwnJournal(directory)
-      logs.push(...joined.logs)
-    } else
-      for (const path of journalsOf(realFiles, directory.path, partitions))
-        logs.push(await EmbeddedLog.open(realFiles, { directory: path, exclusive: true }))
+    for (const path of journalsOf(realFiles, directory.path, partitions))
+      logs.push(await EmbeddedLog.open(realFiles, { directory: path, exclusive: true }))
   } catch (error) {
     await close()
     throw error
   }
   try {
-    return { world, logs, versionStore: new LmdbVersionStore(world.clock, `${directory.path}/storage`) }
+    return { world, logs, versionStore: storeIn(world, directory) }
   } catch (error) {
     await close()
-    throw new StartError(`${directory.path}/storage cannot be opened: ${message(error)}`)
+    throw error
   }
 }
 
-/** Rows that an embedded journal has written belong to that journal. */
-function refuseOwnJournal({ path }: DataDirectory): void {
+function storeIn(world: World, { path }: DataDirectory): VersionStore {
+  const file = `${path}/storage/data.mdb`
+  const damage = damageOf(realFiles, file)
+  if (damage !== undefined)
+    throw new StartError(`${file} is damaged and nothing was changed: ${damage}; restore the directory from a backup`)
+  try {
+    return new LmdbVersionStore(world.clock, `${path}/storage`)
+  } catch (error) {
+    throw new StartError(`${path}/storage cannot be opened: ${message(error)}`)
+  }
+}
+
+/** The actors of this process's roles; rows that an embedded journal has written belong to that journal. */
+async function startJoined(
+  world: World,
+  { logs }: Joined,
+  roles: Config['roles'],
+  directory: DataDirectory | undefined,
+): Promise<RunningCircle> {
+  if (directory === undefined) return await startMember({ world, logs, roles, versionStore: undefined })
+  const { path } = directory
   if (realFiles.list(path).some((name) => name.startsWith('journal')))
     throw new StartError(`${path} has a journal of its own: start it without --bus, or name another directory with --data`)
+  return await startMember({ world, logs, roles, versionStore: storeIn(world, directory) })
 }
 
 function readNamed(path: string): Buffer {
@@ -192,7 +213,8 @@ function readTls(config: Config): FrontendConfig['tls'] {
 function explained(error: unknown, { host, port, data }: Config): unknown {
   if (error instanceof MapRefused)
     return new StartError(`${data}: ${error.message}; a database keeps the number of partitions that it was made with`)
-  if (error instanceof DirectoryRefused || error instanceof BusRefused) return new StartError(error.message)
+  if (error instanceof DirectoryRefused || error instanceof BusRefused || error instanceof NobodyOwns)
+    return new StartError(error.message)
   if (error instanceof LogCorrupt) {
     return new StartError(
       `the journal in ${data} is corrupt and nothing was changed: ${error.message}; restore the directory from a backup`,

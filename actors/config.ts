@@ -1,5 +1,9 @@
 import { partitionsMax, transactionBytesDefault } from '../protocol/limits.ts'
 
+/** What a process does in a database on NATS. */
+export const roles = ['frontend', 'query-processor', 'adjudicator', 'crossbar', 'storage'] as const
+export type Role = (typeof roles)[number]
+
 /** Everything a person may say about a running taudb. Sizes in bytes, times in milliseconds. */
 export interface Config {
   readonly host: string
@@ -10,6 +14,8 @@ export interface Config {
   readonly partitions: number | undefined
   /** NATS servers that carry messages and journals; undefined: this process alone. */
   readonly bus: readonly string[] | undefined
+  /** What this process does there. */
+  readonly roles: ReadonlySet<Role>
   /** Files that say who we are to NATS. */
   readonly natsCreds: string | undefined
   readonly natsNkey: string | undefined
@@ -34,6 +40,7 @@ export const configDefaults: Config = {
   data: './taudb-data',
   partitions: undefined,
   bus: undefined,
+  roles: new Set(roles),
   natsCreds: undefined,
   natsNkey: undefined,
   natsCa: undefined,
@@ -100,6 +107,12 @@ const options: readonly Option[] = [
     value: 'URL',
     help: 'NATS servers that carry messages and journals, such as nats://user:password@host:4222; several with commas',
     apply: (config, value, from) => ({ ...config, bus: natsUrls(value, from) }),
+  },
+  {
+    name: 'roles',
+    value: 'ROLES',
+    help: `what this process does in a database on NATS: ${roles.join(',')} (default all)`,
+    apply: (config, value, from) => ({ ...config, roles: rolesOf(value, from) }),
   },
   {
     name: 'nats-creds',
@@ -256,7 +269,10 @@ function configure(given: ReadonlyMap<Option, string>, environment: Readonly<Rec
   if ((config.natsCert === undefined) !== (config.natsKey === undefined)) {
     throw new ConfigError('--nats-cert and --nats-key go together')
   }
-  if (config.bus !== undefined && config.data === undefined) {
+  if (config.bus === undefined && config.roles.size < roles.length) {
+    throw new ConfigError('--roles divides a database on NATS among processes: say which servers with --bus nats://host:4222')
+  }
+  if (config.bus !== undefined && config.data === undefined && config.roles.has('storage')) {
     throw new ConfigError('a database on NATS keeps its rows in a data directory: use --data DIR, not --ephemeral')
   }
   return config
@@ -292,6 +308,20 @@ function natsUrls(value: string, from: string): readonly string[] | undefined {
     }
   }
   return urls
+}
+
+function rolesOf(value: string, from: string): ReadonlySet<Role> {
+  const said = new Set<Role>()
+  for (const word of value.split(',').map((one) => one.trim())) {
+    const role = roles.find((one) => one === word)
+    if (role === undefined) throw new ConfigError(`${from}: there is no role "${word}"${nearest(word, roles)}`)
+    said.add(role)
+  }
+  if (said.has('frontend') !== said.has('query-processor'))
+    throw new ConfigError(`${from}: frontend and query-processor live in one process for now: say both or none`)
+  if (said.has('crossbar') && !said.has('storage'))
+    throw new ConfigError(`${from}: a crossbar serves the storage of its own process for now: say storage too`)
+  return said
 }
 
 function share(value: string, from: string): number {

@@ -54,8 +54,12 @@ async function run(config: Config): Promise<void> {
     },
   })
   if (stopping !== undefined) return
-  const where = config.data === undefined ? 'in memory, gone when it stops' : resolve(config.data)
-  print(`taudb ${version()} is ready\n  connect  psql "${cluster.connectionString}"\n  data     ${where}`)
+  const lines = [`taudb ${version()} is ready`]
+  if (cluster.connectionString !== '') lines.push(`  connect  psql "${cluster.connectionString}"`)
+  if (config.bus !== undefined) lines.push(`  roles    ${[...config.roles].join(', ')}`)
+  if (config.roles.has('storage'))
+    lines.push(`  data     ${config.data === undefined ? 'in memory, gone when it stops' : resolve(config.data)}`)
+  print(lines.join('\n'))
 }
 
 function print(line: string): void {

@@ -1,7 +1,7 @@
 import { assert } from './assert.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { SqlError, type SqlErrorFields } from './errors.ts'
-import { adjudicatorShapes, postImagesShape, stagingShape, storageShapes } from './message-shapes.ts'
+import { adjudicatorShapes, ownedShape, postImagesShape, stagingShape, storageShapes } from './message-shapes.ts'
 import { always, byKind, optional, type Shape, struct, utf8, whole } from './shape.ts'
 
 /**
@@ -33,7 +33,11 @@ const numbers = {
   vacuum: 18,
   postImages: 32,
   stage: 33,
-} as const satisfies Record<keyof typeof adjudicatorShapes | keyof typeof storageShapes | 'postImages' | 'stage', number>
+  owned: 34,
+} as const satisfies Record<
+  keyof typeof adjudicatorShapes | keyof typeof storageShapes | 'postImages' | 'stage' | 'owned',
+  number
+>
 
 const nothing = always(undefined)
 const byName = new Map<string, Kind>()
@@ -42,6 +46,7 @@ for (const [name, [ask, answer]] of Object.entries({
   ...storageShapes,
   postImages: [postImagesShape, nothing] as const,
   stage: [stagingShape, nothing] as const,
+  owned: [ownedShape, nothing] as const,
 })) {
   byName.set(name, {
     number: numbers[name as keyof typeof numbers],

@@ -11,6 +11,7 @@ import type {
   Mark,
   Mode,
   Outcome,
+  OwnedNews,
   PostImages,
   RowLayout,
   ScanAnswer,
@@ -212,5 +213,7 @@ export const postImagesShape = struct<PostImages>({
   traceparents: list(traceparent),
   staged: optional(whole()) as Shape<number>,
 })
+
+export const ownedShape = struct<OwnedNews>({ kind: always('owned'), clock, partition: partitionShape, epoch: whole() })
 
 export const stagingShape = struct<Staging>({ kind: oneOf(['stage', 'unstage']), partition: partitionShape, writes: packed })

@@ -225,6 +225,13 @@ export interface Staging {
   readonly writes: PackedWrites
 }
 
+/** Said by an owner to everybody, again and again as long as it is one: where to ask, and that nobody needs to take over. */
+export interface OwnedNews extends Stamped {
+  readonly kind: 'owned'
+  readonly partition: Partition
+  readonly epoch: Epoch
+}
+
 /* ---------------------------------------------------------------- who says what to whom */
 
 /** Requests by addressee: the question's kind decides the answer's type. */

@@ -6,7 +6,7 @@ export const subjects = {
   queryProcessor: 'taudb.query-processor',
   /** The owner of a partition; never a queue group: the epoch is part of the address. */
   adjudicator: (p: Partition, e: Epoch): string => `taudb.adjudicator.${p}.${e}`,
-  /** Who owns the partition now? Any adjudicator that knows answers. */
+  /** Its owner says again and again that it is one. */
   ownership: (p: Partition): string => `taudb.ownership.${p}`,
   /** The replicas of a shard. */
   storage: (shard: number): string => `taudb.storage.${shard}`,

@@ -8,7 +8,7 @@
  * else happens (answers, post-images, versions in storage) follows from that one append and can be repeated from the journal.
  * Once an append was sent nobody says "aborted": the identical bytes are sent again until the log has answered (rule 6).
  */
-import type { MaybePromise, Registration } from '../../bus/bus.ts'
+import { BusError, type MaybePromise, type Registration } from '../../bus/bus.ts'
 import type { AppendOutcome, Log, LogEntry } from '../../bus/log.ts'
 import type { World } from '../../bus/world.ts'
 import { assert } from '../../protocol/assert.ts'
@@ -37,6 +37,8 @@ import { Chain, type JournalEnd, type ReadRecord } from './chain.ts'
 import { Retention, trimmable } from './retention.ts'
 
 const resendDelayMs = 50
+/** How often who stands by looks whether the owner is still there. */
+const standByMs = 50
 /** A log that keeps failing is given up: the process stops and a new start reads what is really there. */
 const resendsMax = 400
 /** Our own disk that does not answer has failed. */
@@ -63,6 +65,7 @@ export class Journal {
   private delivering: Promise<void> | undefined
   private deposed: (() => void) | undefined
   private following: Registration | undefined
+  private isClosed = false
   private failure: { error: unknown } | undefined
   /** Monotonic time at which the last foreign record came in (rule 1). */
   private heardAt = Number.NEGATIVE_INFINITY
@@ -105,9 +108,11 @@ export class Journal {
     readonly leadMicros: number
     /** Somebody else has written. */
     readonly deposed: () => void
+    /** An owner has been heard of just now: it need not be deposed, however silent its journal is. */
+    readonly isOwned?: () => boolean
   }): Promise<Ownership> {
     const { ranges, mapVersion, leadMicros } = options
-    await this.waitForPredecessor()
+    await this.waitForPredecessor(options.isOwned ?? (() => false))
     const before = this.chain.end
     const floor = before === undefined ? tau(0) : tau(Math.max(before.horizon, before.tau))
     const clock = this.world.clock.now()
@@ -131,12 +136,13 @@ export class Journal {
   }
 
   /** Rule 1: a claim may be sent once the predecessor's lease has run out, it said farewell, or a lock proves it dead. */
-  private async waitForPredecessor(): Promise<void> {
+  private async waitForPredecessor(isOwned: () => boolean): Promise<void> {
     for (;;) {
       if (this.log.exclusive || this.chain.end === undefined || this.chain.end.released) return
       const rest = this.heardAt + leaseMicros * 1.1 - this.world.clock.monotonic()
-      if (rest <= 0) return
-      await this.world.clock.sleep(Math.ceil(rest / 1_000))
+      if (this.isClosed) throw new BusError('closed', 'journal')
+      if (rest <= 0 && !isOwned()) return
+      await this.world.clock.sleep(Math.max(standByMs, Math.ceil(rest / 1_000)))
     }
   }
 
@@ -183,6 +189,7 @@ export class Journal {
   }
 
   close(): void {
+    this.isClosed = true
     this.following?.close()
   }
 

@@ -29,6 +29,13 @@ import { run, type Task } from './task.ts'
 /** How long a commit may wait to be decided, in microseconds beyond what is known of the time (rule 4). */
 const untilMicros = 5_000_000
 
+const retryMs = 50
+const beginMsMax = 1_000
+const getMsMax = 2_000
+const outcomeMsMax = 2_000
+const commitMsMin = 3_000
+const commitShare = 0.5
+
 /** Doubts remembered. */
 const doubtedMax = 10_000
 
@@ -44,12 +51,15 @@ export class BusCircle implements Circle {
   private readonly topology: Topology
   private readonly highest: HighestClock
   private readonly boot: string
+  private readonly patienceMs: number
   private counter = 0
   private tauHeard: Tau = tauZero
   private readonly doubted = new Map<number, TransactionId>()
   private readonly asking: Asking[] = []
 
-  constructor(world: World, topology: Topology, random: Random) {
+  /** `patienceMs`: how long to go on asking where owners and replicas are other processes; 0 where they live and die with this one. */
+  constructor(world: World, topology: Topology, random: Random, patienceMs = 0) {
+    this.patienceMs = patienceMs
     this.world = world
     this.topology = topology
     this.highest = new HighestClock(world.clock)
@@ -111,9 +121,13 @@ export class BusCircle implements Circle {
         vector[p] = sequence
         continue
       }
-      const subject = this.topology.adjudicator(p)
-      const closing = answered(() =>
-        ask<AdjudicatorRequests, 'closed'>(this.world, subject, { kind: 'closed', clock: this.clock(), at: tauStart }),
+      const closing = this.answered(() =>
+        ask<AdjudicatorRequests, 'closed'>(
+          this.world,
+          this.topology.adjudicator(p),
+          { kind: 'closed', clock: this.clock(), at: tauStart },
+          this.within(beginMsMax),
+        ),
       )
       const closed = closing instanceof Promise ? ((yield closing) as ClosedAnswer) : closing
       this.highest.hear(closed.clock)
@@ -133,8 +147,14 @@ export class BusCircle implements Circle {
       asking.next.catch(() => {})
       return asking.next
     }
-    const subject = this.topology.adjudicator(partition(p))
-    const answer = answered(() => ask<AdjudicatorRequests, 'begin'>(this.world, subject, { kind: 'begin', clock: this.clock() }))
+    const answer = this.answered(() =>
+      ask<AdjudicatorRequests, 'begin'>(
+        this.world,
+        this.topology.adjudicator(partition(p)),
+        { kind: 'begin', clock: this.clock() },
+        this.within(beginMsMax),
+      ),
+    )
     if (!(answer instanceof Promise)) return answer
     this.asking[p] = { current: answer, next: undefined }
     const over = (): void => {
@@ -150,22 +170,22 @@ export class BusCircle implements Circle {
   }
 
   get(request: GetRequest): MaybePromise<GetAnswer> {
-    return answered(() =>
-      ask<StorageRequests, 'get'>(this.world, this.topology.storage(this.topology.shardOf(request.key)), request),
-    )
+    const subject = this.topology.storage(this.topology.shardOf(request.key))
+    return this.answered(() => ask<StorageRequests, 'get'>(this.world, subject, request, this.within(getMsMax)))
   }
 
   /** A range over several shards is read one shard at a time; `resume` says where the next begins. */
   scan(request: ScanRequest): MaybePromise<ScanAnswer> {
     const { shards } = this.topology.map
-    if (shards.length === 1) return answered(() => ask<StorageRequests, 'scan'>(this.world, this.topology.storage(0), request))
+    if (shards.length === 1)
+      return this.answered(() => ask<StorageRequests, 'scan'>(this.world, this.topology.storage(0), request))
     const { range, reverse } = request
     const place = reverse
       ? shards.findLast((shard) => shard.range.start < range.end)
       : shards.find((shard) => shard.range.end > range.start)
     assert(place !== undefined, 'the map covers every range')
     const part = clip(range, place)
-    const answer = answered(() =>
+    const answer = this.answered(() =>
       ask<StorageRequests, 'scan'>(this.world, this.topology.storage(place.shard), { ...request, range: part }),
     )
     const goOn = (arrived: ScanAnswer): ScanAnswer => {
@@ -182,7 +202,9 @@ export class BusCircle implements Circle {
 
   commit(request: CommitRequest): MaybePromise<CommitAnswer> {
     const subject = this.topology.adjudicator(request.id.leader)
-    const answer = ask<AdjudicatorRequests, 'commit'>(this.world, subject, request)
+    // Who has no answer by then asks what became of the transaction; a large one is long on its way.
+    const msMax = Math.max(commitMsMin, ((request.until - this.clock()) / 1_000) * commitShare)
+    const answer = ask<AdjudicatorRequests, 'commit'>(this.world, subject, request, this.within(msMax))
     if (!(answer instanceof Promise)) return this.decided(answer)
     return answer.then(
       (arrived) => this.decided(arrived),
@@ -207,27 +229,56 @@ export class BusCircle implements Circle {
 
   outcome(request: OutcomeRequest): MaybePromise<Outcome> {
     const id = this.doubted.get(request.id.counter) ?? request.id
-    return ask<AdjudicatorRequests, 'outcome'>(this.world, this.topology.adjudicator(id.leader), { ...request, id })
+    const question = (): MaybePromise<Outcome> =>
+      ask<AdjudicatorRequests, 'outcome'>(
+        this.world,
+        this.topology.adjudicator(id.leader),
+        { ...request, id },
+        this.within(outcomeMsMax),
+      )
+    return this.patienceMs > 0 ? this.answered(question) : question()
+  }
+
+  /** What may be asked any number of times. Owners and replicas follow one another: who finds the last one gone asks the next one. */
+  private answered<Answer>(question: () => MaybePromise<Answer>): MaybePromise<Answer> {
+    const again = (error: unknown): MaybePromise<Answer> =>
+      this.patienceMs > 0 && error instanceof BusError ? this.insist(question, error) : unreachable(error)
+    try {
+      const answer = question()
+      return answer instanceof Promise ? answer.catch(again) : answer
+    } catch (error) {
+      return again(error)
+    }
+  }
+
+  private async insist<Answer>(question: () => MaybePromise<Answer>, first: BusError): Promise<Answer> {
+    const until = this.world.clock.monotonic() + this.patienceMs * 1_000
+    let error: unknown = first
+    while (error instanceof BusError && this.world.clock.monotonic() < until) {
+      await this.world.clock.sleep(retryMs)
+      try {
+        return await question()
+      } catch (next) {
+        error = next
+      }
+    }
+    return unreachable(error)
+  }
+
+  /** Undefined where an answer is a call: nobody needs to be given up. */
+  private within(timeoutMs: number): { readonly timeoutMs: number } | undefined {
+    return this.patienceMs > 0 ? { timeoutMs } : undefined
   }
 
   async vacuum(): Promise<void> {
     const request: VacuumRequest = { kind: 'vacuum', clock: this.clock() }
     for (const { shard } of this.topology.map.shards) {
-      await answered(() => ask<StorageRequests, 'vacuum'>(this.world, this.topology.storage(shard), request))
+      await this.answered(() => ask<StorageRequests, 'vacuum'>(this.world, this.topology.storage(shard), request))
     }
   }
 }
 
-/** A begin or a read that finds nobody: nothing has been changed, so the client may try the whole transaction again. */
-function answered<Answer>(question: () => MaybePromise<Answer>): MaybePromise<Answer> {
-  try {
-    const answer = question()
-    return answer instanceof Promise ? answer.catch(unreachable) : answer
-  } catch (error) {
-    return unreachable(error)
-  }
-}
-
+/** Nothing has been changed by a begin or a read that finds nobody: the client may try the whole transaction again. */
 function unreachable(error: unknown): never {
   if (!(error instanceof BusError)) throw error
   throw new SqlError('57P03', 'part of the database does not answer', {

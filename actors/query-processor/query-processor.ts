@@ -38,6 +38,8 @@ export interface QueryProcessorOptions {
   readonly newSpill?: Runtime['newSpill']
   /** Hears of bugs of ours that a client was told as XX000. */
   readonly onBug?: (error: unknown) => void
+  /** How long to go on asking actors of other processes, where one may take another's place. */
+  readonly patienceMs?: number
   /** Another way to the other actors than the bus, for tests. */
   readonly circle?: Circle
 }
@@ -51,7 +53,7 @@ export class QueryProcessor implements QueryProcessorPort {
 
   constructor(options: QueryProcessorOptions) {
     const { world, topology } = options
-    const circle = options.circle ?? new BusCircle(world, topology, world.random('transaction-id'))
+    const circle = options.circle ?? new BusCircle(world, topology, world.random('transaction-id'), options.patienceMs)
     const rowIds = new RowIds(world.clock, world.random('row-id'))
     const bytesMax = options.transactionBytesMax ?? transactionBytesDefault
     const memoryBytesMax = options.memoryBytesMax ?? memoryBytesDefault

@@ -156,3 +156,51 @@ describe('what is refused in one line', () => {
     expect((refusal as ServerDidNotStart).output.trim().split('\n')).toHaveLength(1)
   })
 })
+
+describe('several processes, one database', () => {
+  test('each role in a process of its own, and a second of each joins with the same words', async () => {
+    const { url } = await nats()
+    const bus = ['--bus', url]
+    const [storage, owner] = await Promise.all([
+      started([...bus, '--roles', 'storage,crossbar', '--data', directory('nats-storage')]),
+      started([...bus, '--roles', 'adjudicator']),
+    ])
+    const client = await connected(await started([...bus, '--roles', 'frontend,query-processor']))
+    await client.query('create table t (id int primary key, v text)')
+    await client.query("insert into t select g, 'row ' || g from generate_series(1, 500) g")
+    const other = await connected(await started([...bus, '--roles', 'query-processor,frontend']))
+    expect(await rowsOf(other, 'select count(*)::int, max(v) from t')).toEqual([[500, 'row 99']])
+
+    await started([...bus, '--roles', 'storage', '--data', directory('nats-storage-2')])
+    await storage.stop('SIGKILL')
+    expect(await rowsOf(client, 'select sum(id)::int from t')).toEqual([[125_250]])
+
+    await started([...bus, '--roles', 'adjudicator']).then(() => owner.stop('SIGKILL'))
+    await client.query("update t set v = 'after' where id = 1")
+    expect(await rowsOf(other, 'select v from t where id = 1')).toEqual([['after']])
+  })
+
+  test('the owner is killed under load: a standby takes over within the bound, and nothing is lost', async () => {
+    const { url } = await nats()
+    const all = await started(['--bus', url, '--roles', 'adjudicator,storage', '--data', directory('nats-storage')])
+    const standby = await started(['--bus', url, '--roles', 'adjudicator,storage', '--data', directory('nats-storage-2')])
+    const frontend = await started(['--bus', url, '--roles', 'frontend,query-processor'])
+    const client = await connected(frontend)
+    await client.query('create table t (id int primary key, v text)')
+    const writer = writing(client)
+    for (let i = 0; i < 200 && writer.acknowledged.length < 50; i++) await pause(20)
+    const before = writer.acknowledged.length
+    const killedAt = Date.now()
+    await all.stop('SIGKILL')
+    for (let i = 0; i < 400 && writer.acknowledged.length <= before + 1; i++) await pause(10)
+    const outageMs = Date.now() - killedAt
+    await pause(200)
+    await writer.stop()
+    expect(outageMs).toBeLessThan(6_000)
+    process.stderr.write(`kill -9 of the owner: writes go on after ${outageMs} ms\n`)
+    expect(writer.errors.filter((code) => !['08007', '40001', '57P01'].includes(code))).toEqual([])
+    const found = (await rowsOf(client, 'select id from t')).flat()
+    expect(writer.acknowledged.filter((id) => !found.includes(id))).toEqual([])
+    expect(standby.output()).not.toContain('failed')
+  })
+})

@@ -53,8 +53,9 @@ export async function startServer(
   const ready = new Promise<string>((resolve) => {
     const collect = (bytes: Buffer): void => {
       output += bytes
-      const [, line] = /psql "(postgres:[^"]+)"/.exec(output) ?? []
-      if (line !== undefined) resolve(line)
+      // A process without a frontend is ready without an address.
+      const [, line = 'postgres://nobody:0'] = /psql "(postgres:[^"]+)"/.exec(output) ?? []
+      if (/ is ready\n[\s\S]*\n/.test(output)) resolve(line)
     }
     child.stdout.on('data', collect)
     child.stderr.on('data', collect)

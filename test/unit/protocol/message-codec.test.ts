@@ -180,6 +180,7 @@ const conversations: Readonly<Record<string, readonly [fc.Arbitrary<unknown>, fc
     ),
     fc.constant(undefined),
   ],
+  owned: [fc.record({ ...kindIs('owned'), clock, partition: whole, epoch: whole }), fc.constant(undefined)],
   stage: [fc.record({ kind: fc.constantFrom('stage', 'unstage'), partition: whole, writes: packed }), fc.constant(undefined)],
 }
 

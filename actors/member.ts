@@ -1,0 +1,112 @@
+/** One process of a database on NATS: the actors of its roles, behind the same bus and the same journals as everybody's. */
+import type { Log } from '../bus/log.ts'
+import type { World } from '../bus/world.ts'
+import { assert } from '../protocol/assert.ts'
+import type { Partition, Sequence } from '../protocol/ids.ts'
+import { tau } from '../protocol/time.ts'
+import { HighestClock } from './actor.ts'
+import { Adjudicator } from './adjudicator/adjudicator.ts'
+import { checkMap, checkPosition, claimsOf, type RunningCircle } from './circle.ts'
+import type { Role } from './config.ts'
+import { Crossbar } from './crossbar/crossbar.ts'
+import { Journal } from './journal/journal.ts'
+import { Presence } from './presence.ts'
+import { Storage } from './storage/storage.ts'
+import type { VersionStore } from './storage/version-store.ts'
+import { evenMap, Topology } from './topology.ts'
+
+export interface MemberParts {
+  readonly world: World
+  /** One log a partition, from partition 0 on. */
+  readonly logs: readonly Log[]
+  readonly roles: ReadonlySet<Role>
+  /** Where the process stores rows. */
+  readonly versionStore: VersionStore | undefined
+}
+
+/** Nobody answers for a partition. */
+export class NobodyOwns extends Error {
+  override readonly name = 'NobodyOwns'
+}
+
+const ownedMsMax = 60_000
+const trimDelayMs = 5_000
+/** What is in a journal stays, so that a storage actor may join, until it fills this much. */
+const keptBytesMax = 2 ** 28
+
+/**
+ * Starts what the roles ask for, and resolves when every partition has an owner, here or elsewhere. An adjudicator whose partition is owned
+ * stands by: it follows the journal and claims when the owner falls silent.
+ */
+export async function startMember({ world, logs, roles, versionStore }: MemberParts): Promise<RunningCircle> {
+  const map = evenMap(logs.length)
+  const topology = new Topology(map)
+  const clock = new HighestClock(world.clock)
+  const presence = new Presence(world, clock, topology)
+  const follows = versionStore !== undefined || roles.has('adjudicator')
+  const places = map.partitions.map(({ partition }) => {
+    const log = logs[partition]
+    assert(log !== undefined, 'every partition has a log')
+    return { partition, log, journal: new Journal(world, log, partition) }
+  })
+  const storages = versionStore === undefined ? [] : map.shards.map(({ shard }) => new Storage(world, map, shard, versionStore))
+  for (const storage of storages) await storage.lifecycle.start()
+  const applied = (partition: Partition, log: Log): Sequence => versionStore?.applied(partition).sequence ?? log.last()
+  if (versionStore !== undefined) for (const { partition, log } of places) checkPosition(log, applied(partition, log))
+  const crossbar = new Crossbar(world, map, async (deliver) => {
+    const receive = versionStore === undefined ? (): undefined => undefined : deliver
+    for (const { partition, log, journal } of places) await journal.open(applied(partition, log), receive)
+  })
+  if (follows) await crossbar.lifecycle.start()
+  if (follows) for (const { partition, journal } of places) checkMap(map, partition, journal)
+  const adjudicators = roles.has('adjudicator')
+    ? places.map(({ partition, log, journal }): readonly [Partition, Adjudicator] => {
+        const isOwned = (): boolean => presence.isOwned(partition)
+        const claims = claimsOf({ world, clock, map, partition, log, journal, versionStore, isOwned })
+        return [partition, new Adjudicator(world, clock, topology, partition, claims)]
+      })
+    : []
+  const serving = new Map(adjudicators.map(([partition, { lifecycle }]) => [partition, lifecycle.start()]))
+  presence.speakFor(adjudicators)
+  let isOpen = true
+  const close = async (): Promise<void> => {
+    isOpen = false
+    presence.close()
+    for (const [, { lifecycle }] of adjudicators) await lifecycle.drain()
+    if (follows) await crossbar.lifecycle.drain()
+    for (const { journal } of places) journal.close()
+    for (const storage of storages) await storage.lifecycle.drain()
+    for (const { log } of places) await log.close()
+  }
+  try {
+    for (const { partition } of places) {
+      const elsewhere = presence.owned(partition)
+      const here = serving.get(partition)
+      const late = new Promise<void>((_, reject) => {
+        const nobody = new NobodyOwns(`nobody owns partition ${partition}: start a process with the role adjudicator`)
+        world.clock.after(ownedMsMax, () => reject(nobody))
+      })
+      // Whoever stands by serves later or never.
+      here?.catch(() => {})
+      await Promise.race([elsewhere, late, ...(here === undefined ? [] : [here])])
+    }
+  } catch (error) {
+    await close().catch(() => {})
+    throw error
+  }
+  const trimLater = (): void => {
+    world.clock.after(trimDelayMs, () => {
+      if (!isOpen || versionStore === undefined) return
+      for (const [partition, adjudicator] of adjudicators) {
+        const { log, journal } = places[partition] as (typeof places)[number]
+        const { end } = journal
+        if (adjudicator.epoch === undefined || end === undefined) continue
+        if (log.bytesUsed() < keptBytesMax && !log.crowded()) continue
+        if (journal.trim(versionStore.synced(partition), tau(end.tau))) adjudicator.restate().catch(() => {})
+      }
+      trimLater()
+    })
+  }
+  trimLater()
+  return { topology, clock, close }
+}
