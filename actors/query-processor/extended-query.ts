@@ -23,6 +23,7 @@ export function* parseMessage(session: Session, name: string, sql: string, types
   // The unnamed statement is given up by what is to replace it, also by what cannot.
   if (name === '') session.prepared.delete('')
   const parsed = plans.parse(sql)
+  yield* session.interrupts.turn()
   if (parsed.length > 1) throw new SqlError('42601', 'cannot insert multiple commands into a prepared statement')
   for (const oid of types) if (oid !== 0 && typeByOid(oid) === undefined) throw unknownType(oid)
   const one = parsed[0]

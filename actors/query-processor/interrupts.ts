@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../bus/world.ts'
 import { queryCanceled, type SqlError } from '../../protocol/errors.ts'
+import type { Task } from './task.ts'
 import type { WaitingLine } from './waiting-line.ts'
 
 /** How long a statement runs before it lets others have the thread, in microseconds. */
@@ -115,6 +116,13 @@ export class Interrupts {
       }
       part()
     })
+  }
+
+  /** Between two steps of one statement: others run if the slice is used up, and a cancel is heard. */
+  *turn(): Task<void> {
+    if (!this.isDue()) return
+    yield this.pause()
+    this.check()
   }
 
   /** Others run; then a new slice begins. At once when the statement must end: `check` tells. */

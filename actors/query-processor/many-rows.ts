@@ -80,8 +80,7 @@ function* inTurns<T>({ interrupts }: Session, work: Generator<void, T>): Task<T>
   for (;;) {
     const step = work.next()
     if (step.done === true) return step.value
-    interrupts.check()
-    if (interrupts.isDue()) yield interrupts.pause()
+    yield* interrupts.turn()
   }
 }
 

@@ -67,10 +67,7 @@ function* untemplated(session: Session, sql: string): Task<void> {
     return
   }
   // The grammar goes through a long text without a stop; the binder will do the same.
-  if (session.interrupts.isDue()) {
-    yield session.interrupts.pause()
-    session.interrupts.check()
-  }
+  yield* session.interrupts.turn()
   session.tellAbout(parsed[0] as ParsedStatement)
   const statements = parsed.map((one) => {
     const key = isCaching && parsed.length === 1 ? plans.key(one.text, []) : undefined

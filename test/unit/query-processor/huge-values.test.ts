@@ -20,6 +20,9 @@ test.each([
   ["select length(replace(repeat('x', 1000000), 'x', repeat('y', 1000)))", text(1_000_000_000)],
   ["select length(replace(repeat('xy', 10), 'x', '$&'))", 'length\n30\nSELECT 1\nI'],
   ["select length(t || t) from repeat('x', 100000000) t", text(200_000_000)],
+  ["select 'x' ~ repeat('a', 60000)", '2201B invalid regular expression: regular expression is too complex\nI'],
+  ["select to_char(now(), repeat('Y', 20000))", '54000 requested length too large\nI'],
+  ["select to_char(1.5, repeat('9', 20000))", '54000 requested length too large\nI'],
   // Neither goes through one array for each element of the other.
   [
     'with a as (select array_agg(i) as i, array_agg(i::numeric) as n from generate_series(1, 30000) i) select i @> i, n <@ n, i && array[-1], i @> array[null::int] from a',

@@ -9,6 +9,9 @@ const nanosPerUnit = 15
 /** Regular expressions, for one character of the text and a small pattern. */
 const nanosPerMatchedUnit = 80
 
+/** Compiling a regular expression or a LIKE pattern, for one character of it. */
+const nanosPerPatternUnit = 4_000
+
 /** Values that cross over to a thread and back: bool, bytea, name, int8, int2, int4, text, json, bpchar, varchar, text[]. */
 const crossing = new Set([16, 17, 19, 20, 21, 23, 25, 114, 1042, 1043, 1009])
 /** Those of them that can be huge. */
@@ -26,21 +29,26 @@ type Function = (context: FunctionContext, ...values: readonly Value[]) => Value
 
 /** The function under its `key` (pg_proc.prosrc, or its name), which goes aside where its values are huge and whoever evaluates can wait. */
 export function asideCall(call: Function, key: string): Function {
-  const isMatch = key.includes('regex') || key === 'substring'
+  const isMatch = key.includes('regex') || key.includes('like') || key === 'substring'
+  const perUnit = key.includes('like') ? nanosPerUnit : nanosPerMatchedUnit
   return (context, a, b, ...rest) => {
     const { aside } = context
-    if (aside?.canWait === true && nanosOf(isMatch, a as Value, b, rest) > nanosMax) {
+    if (aside?.canWait === true && (isMatch ? matchNanos(a as Value, b, perUnit) : nanosOf(a as Value, b, rest)) > nanosMax) {
       return aside.call(key, b === undefined ? [a as Value] : [a as Value, b, ...rest])
     }
     return b === undefined ? call(context, a as Value) : call(context, a as Value, b, ...rest)
   }
 }
 
-function nanosOf(isMatch: boolean, a: Value, b: Value | undefined, rest: readonly Value[]): number {
-  if (isMatch && typeof b === 'string') return sizeOf(a) * nanosPerMatchedUnit * patternWeight(b)
+function nanosOf(a: Value, b: Value | undefined, rest: readonly Value[]): number {
   let units = sizeOf(a) + (b === undefined ? 0 : sizeOf(b))
   for (const value of rest) units += sizeOf(value)
   return units * nanosPerUnit
+}
+
+function matchNanos(text: Value, pattern: Value | undefined, perUnit: number): number {
+  if (typeof pattern !== 'string') return sizeOf(text) * perUnit
+  return sizeOf(text) * perUnit * patternWeight(pattern) + pattern.length * nanosPerPatternUnit
 }
 
 function sizeOf(value: Value): number {

@@ -1,3 +1,4 @@
+import { SqlError } from '../../../../protocol/errors.ts'
 import { isSpace } from '../../../../protocol/values/space.ts'
 
 /** The template patterns of to_char, to_date and to_timestamp for dates (manual, table 9.27). */
@@ -52,6 +53,8 @@ export function isSeparator(character: string | undefined): boolean {
 
 const cache = new Map<string, readonly FormatNode[]>()
 const cacheMax = 256
+/** A format is taken apart in one go, and what it says is kept. */
+export const formatUnitsMax = 16_384
 
 export function parseFormat(text: string): readonly FormatNode[] {
   const known = cache.get(text)
@@ -63,6 +66,7 @@ export function parseFormat(text: string): readonly FormatNode[] {
 }
 
 function parse(text: string): FormatNode[] {
+  if (text.length > formatUnitsMax) throw new SqlError('54000', 'requested length too large')
   const nodes: FormatNode[] = []
   const plain = (type: FormatNode['type'], character: string): void => {
     nodes.push({ type, key: undefined, text: character, fillMode: false, translated: false, ordinal: undefined })

@@ -1,4 +1,5 @@
 import { SqlError } from '../../../../protocol/errors.ts'
+import { formatUnitsMax } from './date-format.ts'
 
 /** A format picture of to_char and to_number for numbers, taken apart (formatting.c: NUM_keywords, parse_format, NUMDesc_prepare). */
 export type Token =
@@ -88,6 +89,7 @@ const wrong = (message: string, detail?: string): SqlError =>
   new SqlError('42601', message, detail === undefined ? {} : { detail })
 
 export function parsePicture(format: string): Picture {
+  if (format.length > formatUnitsMax) throw new SqlError('54000', 'requested length too large')
   const picture: Picture = {
     tokens: tokensOf(format),
     pre: 0,

@@ -5,6 +5,9 @@ import { parseRegex, type RegexNode, type RegexOptions, regexError } from './reg
 /** Start and end of the whole and of every group, as UTF-16 positions; -1 where a group took no part. */
 export type Spans = readonly number[]
 
+/** PostgreSQL gives up on longer ones too. */
+const patternUnitsMax = 50_000
+
 /**
  * A compiled regular expression. RE2 matches in time linear in the text. PostgreSQL decides by its first quantifier whether the whole
  * matches as much or as little as it can, and after that what the groups get; RE2 is asked in the same order.
@@ -20,6 +23,7 @@ export class Regex {
   private slicing: RE2JS | undefined
 
   constructor(pattern: string, options: RegexOptions) {
+    if (pattern.length > patternUnitsMax) throw regexError('regular expression is too complex')
     const parsed = parseRegex(pattern, options)
     this.groups = parsed.groups
     this.node = parsed.node
