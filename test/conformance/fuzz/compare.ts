@@ -4,9 +4,9 @@ import { Chance } from './chance.ts'
 import { change } from './change.ts'
 import { damaged } from './damage.ts'
 import { expression, nothing } from './expression.ts'
+import { types } from './forms.ts'
 import { QueryMaker } from './query.ts'
 import { makeTables, type Table } from './tables.ts'
-import { types } from './types.ts'
 
 export interface Difference {
   readonly sql: string

@@ -1,5 +1,5 @@
 import type { Chance } from './chance.ts'
-import { aggregates, forms, literals, type Type, types } from './types.ts'
+import { aggregates, forms, literals, type Type, types } from './forms.ts'
 
 export interface Column {
   /** As it is written in an expression. */

@@ -1,7 +1,7 @@
 import type { Chance } from './chance.ts'
 import { aggregate, aggregateTypes, type Column, expression, literal, nothing, type Scope } from './expression.ts'
+import { plainTypes, type Type, types } from './forms.ts'
 import type { Table } from './tables.ts'
-import { plainTypes, type Type, types } from './types.ts'
 
 export interface Query {
   readonly sql: string

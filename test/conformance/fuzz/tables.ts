@@ -1,6 +1,6 @@
 import type { Chance } from './chance.ts'
 import { type Column, literal } from './expression.ts'
-import { type Type, types } from './types.ts'
+import { type Type, types } from './forms.ts'
 
 export interface Table {
   readonly name: string
