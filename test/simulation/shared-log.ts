@@ -24,10 +24,13 @@ export class SharedStream {
   private readonly kernel: Kernel
   private readonly random: SeededRandom
   private readonly readers = new Set<() => void>()
+  /** Readers are behind by up to so much. */
+  private readonly lagMicros: number
 
   constructor(kernel: Kernel, name: string) {
     this.kernel = kernel
     this.random = kernel.random(`stream ${name}`)
+    this.lagMicros = kernel.random('stream lags').pick([1, 4_000, 20_000])
   }
 
   /** The log as one incarnation of a process sees it. */
@@ -69,7 +72,7 @@ export class SharedStream {
   }
 
   follow(told: () => void): () => void {
-    const tell = (): void => void this.kernel.after(this.delay(), 'entry delivered', told)
+    const tell = (): void => void this.kernel.after(this.delay() + this.random.integer(this.lagMicros), 'entry delivered', told)
     this.readers.add(tell)
     return () => void this.readers.delete(tell)
   }
