@@ -55,7 +55,11 @@ export async function startMember({ world, logs, roles, versionStore }: MemberPa
   if (versionStore !== undefined) for (const { partition, log } of places) checkPosition(log, applied(partition, log))
   const crossbar = new Crossbar(world, map, async (deliver) => {
     const receive = versionStore === undefined ? (): undefined => undefined : deliver
-    for (const { partition, log, journal } of places) await journal.open(applied(partition, log), receive)
+    for (const { partition, log, journal } of places) {
+      await journal.open(applied(partition, log), receive)
+      // Whoever only follows would not notice, and answer from what it has for ever.
+      journal.onFailure((error) => world.failed(`journal of partition ${partition}`, error))
+    }
   })
   if (follows) await crossbar.lifecycle.start()
   if (follows) for (const { partition, journal } of places) checkMap(map, partition, journal)

@@ -66,6 +66,7 @@ export class Journal {
   private deposed: (() => void) | undefined
   private following: Registration | undefined
   private isClosed = false
+  private failed: ((error: unknown) => void) | undefined
   private failure: { error: unknown } | undefined
   /** Monotonic time at which the last foreign record came in (rule 1). */
   private heardAt = Number.NEGATIVE_INFINITY
@@ -84,14 +85,24 @@ export class Journal {
     assert(this.following === undefined, 'a journal is opened once')
     this.reached = applied
     this.deliver = deliver
-    const failed = (error: unknown): void => {
-      this.failure ??= { error }
-    }
+    const failed = (error: unknown): void => this.fail(error)
     const following = this.log.follow(this.log.first(), (entry) => this.take(entry), failed)
     this.following = following
     if (following.caughtUp !== undefined) await following.caughtUp
     this.rethrow()
     await this.delivering
+    this.rethrow()
+  }
+
+  /** `failed` hears, once, why no more records will come: damage, or a reader that could not take one (rule 18). */
+  onFailure(failed: (error: unknown) => void): void {
+    this.failed = failed
+  }
+
+  private fail(error: unknown): void {
+    if (this.failure !== undefined) return
+    this.failure = { error }
+    this.failed?.(error)
   }
 
   get end(): JournalEnd | undefined {
@@ -257,7 +268,7 @@ export class Journal {
       this.hand(record, read.sequence)
       this.reached = read.sequence
     } catch (error) {
-      this.failure = { error }
+      this.fail(error)
     }
   }
 
@@ -271,7 +282,7 @@ export class Journal {
         if (this.delivering === settled) this.delivering = undefined
       },
       (error: unknown) => {
-        this.failure ??= { error }
+        this.fail(error)
       },
     )
     this.delivering = settled

@@ -31,7 +31,7 @@ const untilMicros = 5_000_000
 
 const retryMs = 50
 const beginMsMax = 1_000
-const getMsMax = 2_000
+const getMsMax = 500
 const outcomeMsMax = 2_000
 const commitMsMin = 3_000
 const commitShare = 0.5
