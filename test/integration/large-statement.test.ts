@@ -47,7 +47,7 @@ const long = {
   'recursive query':
     'with recursive r (n) as (select 1 union all select n + 1 from r where n < 100000000) select count(*) from r',
   'INSERT ... SELECT': 'insert into acc select g, 1, null from generate_series(10000001, 20000000) g',
-  'regular expression': "select regexp_count(repeat('xy', 30000000), 'x')",
+  'regular expression': "select regexp_count(repeat('xy', 5000000), '(x|y)')",
   'ordered aggregate': 'select array_agg(a.aid order by a.filler, b desc) from acc a, generate_series(1, 1000) b',
 } as const
 
@@ -61,7 +61,7 @@ test.each(Object.entries(long))('%s: others go on, a cancel request and statemen
     )
     const waits: number[] = []
     const from = performance.now()
-    while (performance.now() - from < 200) {
+    while (performance.now() - from < 200 || waits.length < 20) {
       const before = performance.now()
       await other.query('select 1')
       waits.push(performance.now() - before)
