@@ -17,7 +17,7 @@ import type { Table } from './sql/catalog/schema.ts'
 import { execute, executeAtOnce } from './sql/execute/execute.ts'
 import { type Run, Suspension } from './sql/execute/run.ts'
 import type { Plan } from './sql/plan/node.ts'
-import type { Task } from './task.ts'
+import { arrived, type Task } from './task.ts'
 
 interface CopyStmt {
   readonly relation?: { readonly relname: string; readonly schemaname?: string }
@@ -63,7 +63,7 @@ function* tableAndColumns(
   const unplaced = new PreparedStatement({ ...statement.parsed, positionOf: () => undefined }, [], undefined)
   const probe = derived(unplaced, { SelectStmt: { ...selectHead, fromClause: [{ RangeVar: body.relation }] } })
   yield* session.plan(probe)
-  const catalog = yield* session.catalog()
+  const catalog = yield* arrived(session.catalog())
   const { bound } = session.planFor(probe, catalog, true)
   const name = body.relation?.relname ?? ''
   const relation = catalog.relationByOid(bound.relations[0] ?? 0)
@@ -113,7 +113,7 @@ function* copyTo(session: Session, statement: PreparedStatement, body: CopyStmt,
   }
   const source = derived(statement, query)
   if (!source.isPlannable) throw unsupported('COPY of this statement')
-  const execution = yield* openPlanned(session, { statement: source, parameters: [], formats: [] })
+  const execution = yield* arrived(openPlanned(session, { statement: source, parameters: [], formats: [] }))
   const pump = new RowPump(execution)
   try {
     const { columns } = execution
@@ -151,7 +151,7 @@ function* copyFrom(session: Session, statement: PreparedStatement, body: CopyStm
   checkReferenced('FORCE_NULL', options.forceNull, names, table)
   const insert = derived(statement, insertNode(body, names))
   yield* session.plan(insert)
-  const catalog = yield* session.catalog()
+  const catalog = yield* arrived(session.catalog())
   const { plan } = session.planFor(insert, catalog, true)
   const values: Value[] = new Array<Value>(names.length).fill(null)
   const { run, release } = newRun(session, catalog, values)

@@ -6,7 +6,7 @@ import { PreparedStatement } from './prepared.ts'
 import { ResultOutput } from './result-output.ts'
 import type { Session } from './session.ts'
 import type { OutputColumn } from './sql/bind/bound.ts'
-import type { Task } from './task.ts'
+import { arrived, type Task } from './task.ts'
 
 type Row = readonly Value[]
 
@@ -155,7 +155,7 @@ export function* declareCursor(session: Session, statement: PreparedStatement, i
   }
   if ((options & option.binary) !== 0) throw unsupported('BINARY CURSOR')
   const source = new PreparedStatement({ ...statement.parsed, node: query }, [], undefined)
-  const execution = yield* openPlanned(session, { statement: source, parameters: [], formats: [] })
+  const execution = yield* arrived(openPlanned(session, { statement: source, parameters: [], formats: [] }))
   if (execution.writes) {
     execution.release()
     throw new SqlError('0A000', 'DECLARE CURSOR must not contain data-modifying statements in WITH')

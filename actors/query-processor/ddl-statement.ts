@@ -5,15 +5,15 @@ import type { PreparedStatement } from './prepared.ts'
 import type { Session } from './session.ts'
 import { CatalogSnapshot } from './sql/catalog/snapshot.ts'
 import { type DdlContext, type DdlResult, executeDdl } from './sql/ddl/ddl.ts'
-import type { Task } from './task.ts'
+import { arrived, type Task } from './task.ts'
 
 /** CREATE, ALTER, DROP, TRUNCATE, COMMENT: a change of the catalog in this transaction. */
 export function* runDdl(session: Session, statement: PreparedStatement, isOneOfSeveral: boolean): Task<Answer> {
   const { runtime, block } = session
   const { parsed } = statement
   if (block.readOnly) throw readOnlyTransaction(commandName(statement))
-  yield* session.beginStatement()
-  const catalog = yield* session.catalog()
+  yield* arrived(session.beginStatement())
+  const catalog = yield* arrived(session.catalog())
   assert(catalog instanceof CatalogSnapshot, 'the session reads catalogs from the cache')
   const { run, release } = newRun(session, catalog, [])
   const context: DdlContext = {

@@ -32,6 +32,9 @@ export function* streamOf(rows: readonly Row[]): Stream {
   if (rows.length > 0) yield rows
 }
 
+/** The stream of what has no rows, or gives them `ready`. */
+export const nothing: Stream = streamOf([])
+
 /** Pulls an execution for as long as rows are wanted, hands the thread to others when its slice is used up, and waits where it must. */
 export class RowPump {
   private readonly execution: Execution

@@ -8,7 +8,7 @@ import type { Session } from './session.ts'
 import type { OutputColumn } from './sql/bind/bound.ts'
 import type { Affected, Suspension } from './sql/execute/run.ts'
 import { type ExplainOptions, explainAnalyze, explainPlan } from './sql/plan/explain.ts'
-import type { Task } from './task.ts'
+import { arrived, type Task } from './task.ts'
 
 interface Option {
   readonly DefElem: {
@@ -43,8 +43,8 @@ export function* explain(session: Session, statement: PreparedStatement): Task<A
     target = found
   }
   if (!target.isPlannable) throw unsupported(`EXPLAIN of ${nodeKind(query)}`)
-  yield* session.beginStatement()
-  const catalog = yield* session.catalog()
+  yield* arrived(session.beginStatement())
+  const catalog = yield* arrived(session.catalog())
   const { clock } = session.runtime.world
   const planningStarted = clock.monotonic()
   const { plan } = session.planFor(target, catalog, true)

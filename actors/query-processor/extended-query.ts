@@ -6,11 +6,14 @@ import { executeCursor } from './cursor.ts'
 import { boundParameters, Portal, type PortalSource } from './portal.ts'
 import { PreparedStatement } from './prepared.ts'
 import { describe } from './result.ts'
+import type { ResultOutput } from './result-output.ts'
 import { finishExtended, isRepeatable } from './retry.ts'
 import { checkState, runPortal } from './run-portal.ts'
 import type { Session } from './session.ts'
+import type { OutputColumn } from './sql/bind/bound.ts'
+import type { Catalog } from './sql/catalog/schema.ts'
 import { describeStatement } from './statement.ts'
-import type { Task } from './task.ts'
+import { arrived, Pending, type Step, type Task } from './task.ts'
 
 const emptyStatement = new PreparedStatement({ node: {}, text: '', isAsync: false, positionOf: () => undefined }, [], undefined)
 
@@ -53,14 +56,14 @@ function startMessage(session: Session): void {
 
 /* ---------------------------------------------------------------- Bind */
 
-export function* bindMessage(
+export function bindMessage(
   session: Session,
   name: string,
   statementName: string,
   parameterFormats: readonly number[],
   parameters: readonly (Buffer | null)[],
   resultFormats: readonly number[],
-): Task<void> {
+): Step<void> {
   const statement = statementNamed(session, statementName)
   session.tracing?.enter(statement.parsed.text)
   checkState(session, statement)
@@ -68,19 +71,35 @@ export function* bindMessage(
   if (name !== '' && (session.portals.has(name) || session.cursors.has(name)))
     throw new SqlError('42P03', `cursor "${name}" already exists`)
   // A catalog that has changed since Parse may give parameters other types only together with another meaning: the plan is made anew.
-  if (statement.isPlannable) {
-    session.planFor(statement, session.catalogAtHand() ?? (yield* session.beginWithCatalog()), false)
+  const bind = (catalog: Catalog | undefined): Step<void> => {
+    if (catalog !== undefined) session.planFor(statement, catalog, false)
+    const values = boundParameters(statement, statementName, parameterFormats, parameters, session.inputSettings())
+    const source: PortalSource = { statement, parameters: values, formats: resultFormats }
+    if (resultFormats.length > 1) return new Pending(bindChecked(session, name, source))
+    keepPortal(session, name, source)
   }
-  const values = boundParameters(statement, statementName, parameterFormats, parameters, session.inputSettings())
-  if (resultFormats.length > 1) yield* checkFormats(session, statement, resultFormats.length)
-  const source: PortalSource = { statement, parameters: values, formats: resultFormats }
+  if (!statement.isPlannable) return bind(undefined)
+  const catalog = session.catalogAtHand() ?? session.beginWithCatalog()
+  return catalog instanceof Pending ? new Pending(bindBehind(catalog, bind)) : bind(catalog)
+}
+
+function* bindBehind(catalog: Pending<Catalog>, bind: (catalog: Catalog) => Step<void>): Task<void> {
+  yield* arrived(bind(yield* catalog.task))
+}
+
+function* bindChecked(session: Session, name: string, source: PortalSource): Task<void> {
+  yield* checkFormats(session, source.statement, source.formats.length)
+  keepPortal(session, name, source)
+}
+
+function keepPortal(session: Session, name: string, source: PortalSource): void {
   session.closePortalNamed(name)
   session.portals.set(name, new Portal(source, false, session.statementTime))
   session.output.bindComplete()
 }
 
 function* checkFormats(session: Session, statement: PreparedStatement, formats: number): Task<void> {
-  const columns = (yield* columnsOf(session, statement))?.length ?? 0
+  const columns = (yield* arrived(columnsOf(session, statement)))?.length ?? 0
   if (formats !== columns)
     throw new SqlError('08P01', `bind message has ${formats} result formats but query has ${columns} columns`)
 }
@@ -99,13 +118,13 @@ function statementNamed({ prepared }: Session, name: string): PreparedStatement 
 export function* describeStatementMessage(session: Session, name: string): Task<void> {
   const { output } = session
   const statement = statementNamed(session, name)
-  const columns = yield* columnsOf(session, statement)
+  const columns = yield* arrived(columnsOf(session, statement))
   output.parameterDescription(statement.parameterTypes)
   if (columns === undefined) output.noData()
   else output.rowDescription(describe(columns))
 }
 
-export function* describePortalMessage(session: Session, name: string): Task<void> {
+export function describePortalMessage(session: Session, name: string): Step<void> {
   const cursor = session.cursors.get(name)
   if (cursor !== undefined) {
     if (session.block.state === 'failed') throw abortedBlock()
@@ -113,16 +132,35 @@ export function* describePortalMessage(session: Session, name: string): Task<voi
     return
   }
   const portal = portalNamed(session, name)
-  const columns = portal.execution?.columns ?? (yield* columnsOf(session, portal.source.statement))
-  if (columns === undefined) session.output.noData()
-  else session.output.rowDescription(describe(columns, portal.formatsFor(columns)))
+  const columns = portal.execution?.columns ?? columnsOf(session, portal.source.statement)
+  if (columns instanceof Pending) return new Pending(describeBehind(session, portal, columns))
+  describeAs(session, portal, columns)
 }
 
-function* columnsOf(session: Session, statement: PreparedStatement) {
+function* describeBehind(session: Session, portal: Portal, columns: Pending<Columns>): Task<void> {
+  describeAs(session, portal, yield* columns.task)
+}
+
+function describeAs({ output }: Session, portal: Portal, columns: Columns): void {
+  if (columns === undefined) output.noData()
+  else output.rowDescription(describe(columns, portal.formatsFor(columns)))
+}
+
+type Columns = readonly OutputColumn[] | undefined
+
+function columnsOf(session: Session, statement: PreparedStatement): Step<Columns> {
   if (statement === emptyStatement) return undefined
   checkState(session, statement)
-  if (!statement.isPlannable) return yield* describeStatement(session, statement)
+  if (statement.kind === 'TransactionStmt') return undefined
+  if (!statement.isPlannable) return new Pending(describeStatement(session, statement))
   startMessage(session)
+  const catalog = session.catalogAtHand()
+  if (catalog === undefined) return new Pending(plannedColumns(session, statement))
+  session.planFor(statement, catalog, true)
+  return statement.columns
+}
+
+function* plannedColumns(session: Session, statement: PreparedStatement): Task<Columns> {
   yield* session.plan(statement)
   return statement.columns
 }
@@ -135,12 +173,11 @@ function portalNamed({ portals }: Session, name: string): Portal {
 
 /* ---------------------------------------------------------------- Execute */
 
-export function* executeMessage(session: Session, name: string, rowsMax: number): Task<void> {
+export function executeMessage(session: Session, name: string, rowsMax: number): Step<void> {
   const cursor = session.cursors.get(name)
   if (cursor !== undefined) {
     if (session.block.state === 'failed') throw abortedBlock()
-    yield* executeCursor(session, cursor, rowsMax)
-    return
+    return new Pending(executeCursor(session, cursor, rowsMax))
   }
   const portal = portalNamed(session, name)
   const { statement } = portal.source
@@ -156,8 +193,17 @@ export function* executeMessage(session: Session, name: string, rowsMax: number)
     session.output.commandComplete(portal.repeatedTag(name))
     return
   }
-  const result = yield* runPortal(session, portal, rowsMax, false)
-  const canRepeat = session.executions === 1 && isRepeatable(statement)
+  const result = runPortal(session, portal, rowsMax, false)
+  if (result instanceof Pending) return new Pending(executeBehind(session, portal, result))
+  executed(session, portal, result)
+}
+
+function* executeBehind(session: Session, portal: Portal, result: Pending<ResultOutput>): Task<void> {
+  executed(session, portal, yield* result.task)
+}
+
+function executed(session: Session, portal: Portal, result: ResultOutput): void {
+  const canRepeat = session.executions === 1 && isRepeatable(portal.source.statement)
   if (session.block.state === 'implicit' && canRepeat && portal.done && !result.left) session.held = { result, portal }
   else result.release()
 }

@@ -12,7 +12,7 @@ import type { Catalog } from './sql/catalog/schema.ts'
 import { AsideCalls } from './sql/execute/aside-calls.ts'
 import { execute, executeAtOnce } from './sql/execute/execute.ts'
 import type { Affected, Run } from './sql/execute/run.ts'
-import type { Task } from './task.ts'
+import { Pending, type Step, type Task } from './task.ts'
 
 /** What a statement that is no query answers. */
 export interface Answer {
@@ -22,10 +22,18 @@ export interface Answer {
 }
 
 /** A query or a modification: bound and planned under this transaction's catalog, then opened. */
-export function* openPlanned(session: Session, source: PortalSource): Task<Execution> {
+export function openPlanned(session: Session, source: PortalSource): Step<Execution> {
+  source.statement.runs++
+  const catalog = session.catalogAtHand() ?? session.beginWithCatalog()
+  return catalog instanceof Pending ? new Pending(openBehind(session, source, catalog)) : openUnder(session, source, catalog)
+}
+
+function* openBehind(session: Session, source: PortalSource, catalog: Pending<Catalog>): Task<Execution> {
+  return openUnder(session, source, yield* catalog.task)
+}
+
+function openUnder(session: Session, source: PortalSource, catalog: Catalog): Execution {
   const { statement, parameters } = source
-  statement.runs++
-  const catalog = session.catalogAtHand() ?? (yield* session.beginWithCatalog())
   const { plan, bound } = session.planFor(statement, catalog, false)
   if (session.block.readOnly && plan.writes) throw readOnlyTransaction(commandName(statement))
   const run = new StatementRun(session, catalog, parameters)

@@ -4,7 +4,7 @@ import type { PreparedStatement } from './prepared.ts'
 import type { ResultOutput } from './result-output.ts'
 import { runPortal, runToEnd } from './run-portal.ts'
 import type { Session } from './session.ts'
-import type { Task } from './task.ts'
+import { arrived, type Task } from './task.ts'
 
 /** A statement outside BEGIN that lost a conflict is run again so often (rule 24), and only while nothing of its answer has left. */
 const attemptsMax = 100
@@ -62,7 +62,7 @@ export function* finishExtended(session: Session): Task<void> {
       yield* backOff(session, attempt)
       const portal = new Portal(held.portal.source, false)
       try {
-        session.held = { result: yield* runPortal(session, portal, 0, false), portal }
+        session.held = { result: yield* arrived(runPortal(session, portal, 0, false)), portal }
       } finally {
         portal.close()
       }

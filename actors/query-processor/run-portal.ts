@@ -1,11 +1,12 @@
 import type { Value } from '../../protocol/values/value.ts'
 import { abortedBlock } from './block.ts'
+import type { Execution } from './execution.ts'
 import { Portal } from './portal.ts'
 import type { PreparedStatement } from './prepared.ts'
 import { ResultOutput } from './result-output.ts'
 import type { Session } from './session.ts'
 import { isTransactionExit, open } from './statement.ts'
-import type { Task } from './task.ts'
+import { arrived, Pending, type Step, type Task } from './task.ts'
 
 /** In a failed block only its end is heard. */
 export function checkState(session: Session, statement: PreparedStatement): void {
@@ -23,22 +24,50 @@ export function* runToEnd(
   checkState(session, statement)
   const portal = new Portal({ statement, parameters, formats: [] }, isOneOfSeveral)
   try {
-    return yield* runPortal(session, portal, 0, true)
+    return yield* arrived(runPortal(session, portal, 0, true))
   } finally {
     portal.close()
   }
 }
 
 /** Runs a portal for up to `rowsMax` rows (0 = all), from where it stands. */
-export function* runPortal(session: Session, portal: Portal, rowsMax: number, withDescription: boolean): Task<ResultOutput> {
-  const { interrupts, output } = session
-  if (portal.execution === undefined) portal.opened(yield* open(session, portal.source, portal.isOneOfSeveral))
+export function runPortal(session: Session, portal: Portal, rowsMax: number, withDescription: boolean): Step<ResultOutput> {
+  if (portal.execution === undefined) {
+    const opening = open(session, portal.source, portal.isOneOfSeveral)
+    if (opening instanceof Pending) return new Pending(runBehind(session, portal, rowsMax, withDescription, opening))
+    portal.opened(opening)
+  }
+  return pumpPortal(session, portal, rowsMax, withDescription)
+}
+
+function* runBehind(
+  session: Session,
+  portal: Portal,
+  rowsMax: number,
+  withDescription: boolean,
+  opening: Pending<Execution>,
+): Task<ResultOutput> {
+  portal.opened(yield* opening.task)
+  return yield* arrived(pumpPortal(session, portal, rowsMax, withDescription))
+}
+
+function pumpPortal(session: Session, portal: Portal, rowsMax: number, withDescription: boolean): Step<ResultOutput> {
   const { execution, pump } = portal.running
   const result = new ResultOutput(session, execution.columns, portal.source.formats, withDescription)
+  const rows = rowsMax === 0 ? pump.giveReady(result) : undefined
+  return rows === undefined ? new Pending(pumped(session, portal, rowsMax, result)) : ran(session, portal, rowsMax, result, rows)
+}
+
+function* pumped(session: Session, portal: Portal, rowsMax: number, result: ResultOutput): Task<ResultOutput> {
+  const { interrupts, output } = session
+  const { execution, pump } = portal.running
   if (execution.writes && rowsMax > 0 && portal.rows === 0) yield* pump.collect(interrupts, output)
-  const rows =
-    (rowsMax === 0 ? pump.giveReady(result) : undefined) ??
-    (yield* asCommand(session, execution.command, () => pump.pump(result, rowsMax, interrupts, output)))
+  const rows = yield* asCommand(session, execution.command, () => pump.pump(result, rowsMax, interrupts, output))
+  return ran(session, portal, rowsMax, result, rows)
+}
+
+function ran(session: Session, portal: Portal, rowsMax: number, result: ResultOutput, rows: number): ResultOutput {
+  const { execution } = portal.running
   portal.rows += rows
   if (rowsMax > 0 && rows === rowsMax) {
     session.block.transaction.writeSet.openReaders++

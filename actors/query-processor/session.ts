@@ -37,7 +37,7 @@ import { simpleQuery } from './simple-query.ts'
 import type { Catalog } from './sql/catalog/schema.ts'
 import { type ParsedStatement, stackDepthExceeded } from './sql/parse.ts'
 import { StatementTrace } from './statement-trace.ts'
-import { run, type Task } from './task.ts'
+import { arrived, Pending, run, type Step, type Task } from './task.ts'
 import { Templates } from './templates.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -138,15 +138,21 @@ export class Session implements QuerySession {
   }
 
   /** A snapshot and the next command number: before every statement that reads or writes rows. */
-  *beginStatement(): Task<void> {
+  beginStatement(): Step<void> {
     this.startTransaction()
     const { transaction } = this.block
     if (transaction.snapshot === undefined) {
       const begun = transaction.begin(this.block.atLeast, this.traceparent)
-      if (begun instanceof Promise) yield this.interrupts.guard(begun)
+      if (begun instanceof Promise) return new Pending(this.whenBegun(begun))
       this.block.atLeast = tauZero
     }
     transaction.beginCommand()
+  }
+
+  private *whenBegun(begun: Promise<unknown>): Task<void> {
+    yield this.interrupts.guard(begun)
+    this.block.atLeast = tauZero
+    this.block.transaction.beginCommand()
   }
 
   /** What both below do, for a statement behind another one of its transaction; undefined where something may have to be waited for. */
@@ -158,23 +164,35 @@ export class Session implements QuerySession {
   }
 
   /** A statement begins, under the catalog that it sees. */
-  *beginWithCatalog(): Task<Catalog> {
-    yield* this.beginStatement()
-    return yield* this.catalog()
+  beginWithCatalog(): Step<Catalog> {
+    const begun = this.beginStatement()
+    return begun instanceof Pending ? new Pending(this.catalogBehind(begun)) : this.catalog()
+  }
+
+  private *catalogBehind(begun: Pending<void>): Task<Catalog> {
+    yield* begun.task
+    return yield* arrived(this.catalog())
   }
 
   /** The catalog at tauStart, own DDL included. */
-  *catalog(): Task<Catalog> {
+  catalog(): Step<Catalog> {
     if (this.block.catalog !== undefined) return this.block.catalog
     const loading = this.runtime.catalogs.load(this.block.transaction)
-    this.block.catalog = loading instanceof Promise ? ((yield this.interrupts.guard(loading)) as Catalog) : loading
-    return this.block.catalog
+    if (loading instanceof Promise) return new Pending(this.loaded(loading))
+    this.block.catalog = loading
+    return loading
+  }
+
+  private *loaded(loading: Promise<Catalog>): Task<Catalog> {
+    const catalog = (yield this.interrupts.guard(loading)) as Catalog
+    this.block.catalog = catalog
+    return catalog
   }
 
   /** Binds and plans against the catalog of now. */
   *plan(statement: PreparedStatement, warn = this.warn): Task<void> {
     if (!statement.isPlannable) return
-    this.planFor(statement, this.catalogAtHand() ?? (yield* this.beginWithCatalog()), true, warn)
+    this.planFor(statement, this.catalogAtHand() ?? (yield* arrived(this.beginWithCatalog())), true, warn)
   }
 
   planFor(statement: PreparedStatement, catalog: Catalog, canChangeColumns: boolean, warn = this.warn) {
@@ -284,7 +302,7 @@ export class Session implements QuerySession {
   /* ---------------------------------------------------------------- extended protocol */
 
   parse(name: string, sql: string, parameterTypes: readonly Oid[]): void | Promise<void> {
-    return this.hear(parseMessage(this, name, sql, parameterTypes))
+    return this.hear(() => new Pending(parseMessage(this, name, sql, parameterTypes)))
   }
 
   bind(
@@ -294,28 +312,30 @@ export class Session implements QuerySession {
     parameters: readonly (Buffer | null)[],
     resultFormats: readonly number[],
   ): void | Promise<void> {
-    return this.hear(bindMessage(this, portal, statement, parameterFormats, parameters, resultFormats))
+    return this.hear(() => bindMessage(this, portal, statement, parameterFormats, parameters, resultFormats))
   }
 
   describeStatement(name: string): void | Promise<void> {
-    return this.hear(describeStatementMessage(this, name))
+    return this.hear(() => new Pending(describeStatementMessage(this, name)))
   }
 
   describePortal(name: string): void | Promise<void> {
-    return this.hear(describePortalMessage(this, name))
+    return this.hear(() => describePortalMessage(this, name))
   }
 
   execute(portal: string, rowsMax: number): void | Promise<void> {
-    return this.hear(executeMessage(this, portal, rowsMax))
+    return this.hear(() => executeMessage(this, portal, rowsMax))
   }
 
-  private hear(message: Task<void>): void | Promise<void> {
+  private hear(message: () => Step<void>): void | Promise<void> {
     if (this.skipping) return undefined
     this.wake()
     try {
       this.flush()
       if (!this.interrupts.isActive) this.interrupts.start(this.settings.timeouts.statement)
-      const waiting = run(message)
+      const step = message()
+      if (!(step instanceof Pending)) return undefined
+      const waiting = run(step.task)
       if (waiting instanceof Promise) return waiting.catch(this.skipToSync)
     } catch (error) {
       this.skipToSync(error)

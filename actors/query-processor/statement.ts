@@ -6,7 +6,7 @@ import { unsupported } from '../../protocol/errors.ts'
 import { copy } from './copy-statement.ts'
 import { closeCursor, cursorColumns, declareCursor, fetchCursor } from './cursor.ts'
 import { runDdl } from './ddl-statement.ts'
-import { type Execution, streamOf } from './execution.ts'
+import { type Execution, nothing, streamOf } from './execution.ts'
 import { describeExplain, explain } from './explain-statement.ts'
 import { type Answer, openPlanned } from './planned.ts'
 import type { PortalSource } from './portal.ts'
@@ -16,7 +16,8 @@ import type { Session } from './session.ts'
 import { setVariable, showColumns, showVariable } from './set-statement.ts'
 import type { OutputColumn } from './sql/bind/bound.ts'
 import { isDdl } from './sql/ddl/ddl.ts'
-import type { Task } from './task.ts'
+import type { Batch } from './sql/execute/run.ts'
+import { Pending, type Step, type Task } from './task.ts'
 import { transactionStatement, transactionVerb } from './transaction-statement.ts'
 import {
   call,
@@ -31,15 +32,30 @@ import {
 } from './verbs.ts'
 
 /** Opens a statement: what can go wrong before its first row goes wrong here. */
-export function* open(session: Session, source: PortalSource, isOneOfSeveral: boolean): Task<Execution> {
+export function open(session: Session, source: PortalSource, isOneOfSeveral: boolean): Step<Execution> {
   const { statement } = source
-  if (statement.kind !== 'TransactionStmt') session.startTransaction()
-  if (statement.isPlannable) return yield* openPlanned(session, source)
-  if (statement.kind === 'ExecuteStmt') return yield* executePrepared(session, source)
-  const answer = yield* runUtility(session, statement, isOneOfSeveral)
+  if (statement.kind === 'TransactionStmt') {
+    const answer = transactionStatement(session, statement)
+    return answer instanceof Pending ? new Pending(openAnswer(answer.task)) : answered(answer)
+  }
+  session.startTransaction()
+  if (statement.isPlannable) return openPlanned(session, source)
+  if (statement.kind === 'ExecuteStmt') return new Pending(executePrepared(session, source))
+  return new Pending(openAnswer(runUtility(session, statement, isOneOfSeveral)))
+}
+
+function* openAnswer(answer: Task<Answer>): Task<Execution> {
+  return answered(yield* answer)
+}
+
+const noRows: Batch = []
+
+function answered(answer: Answer): Execution {
+  const { rows } = answer
   return {
     columns: answer.columns,
-    stream: streamOf(answer.rows ?? []),
+    stream: rows === undefined ? nothing : streamOf(rows),
+    ready: rows === undefined ? noRows : undefined,
     tag: () => answer.tag,
     command: undefined,
     writes: false,
@@ -53,7 +69,6 @@ type Verb = (session: Session, statement: PreparedStatement, isOneOfSeveral: boo
 
 /** Carried out from the parse tree. */
 const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
-  ['TransactionStmt', transactionStatement],
   ['VariableSetStmt', setVariable],
   ['VariableShowStmt', showVariable],
   ['PrepareStmt', prepareStatement],

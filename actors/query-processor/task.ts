@@ -8,6 +8,26 @@ import type { MaybePromise } from '../../bus/bus.ts'
  */
 export type Task<T> = Generator<Promise<unknown>, T, unknown>
 
+/** A task that has not ended at once. */
+export class Pending<T> {
+  readonly task: Task<T>
+
+  constructor(task: Task<T>) {
+    this.task = task
+  }
+}
+
+/**
+ * What is there at once, or the task that waits for it. The calls of every statement answer so: a generator costs a kilobyte and a
+ * microsecond, and seldom is there anything to wait for.
+ */
+export type Step<T> = T | Pending<T>
+
+/** A step's value, within a task. */
+export function* arrived<T>(step: Step<T>): Task<T> {
+  return step instanceof Pending ? yield* step.task : step
+}
+
 /** Runs a task as far as it goes without waiting; a promise for the rest only if there is one. */
 export function run<T>(task: Task<T>): MaybePromise<T> {
   const step = task.next()

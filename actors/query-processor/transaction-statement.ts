@@ -4,7 +4,7 @@ import type { Answer } from './planned.ts'
 import type { PreparedStatement } from './prepared.ts'
 import type { Session } from './session.ts'
 import { unsupportedIsolation } from './settings.ts'
-import type { Task } from './task.ts'
+import { Pending, type Step, type Task } from './task.ts'
 
 export interface DefElem {
   readonly DefElem: {
@@ -22,12 +22,17 @@ interface TransactionStmt {
   readonly chain?: boolean
 }
 
+const verbs = new Map<string, string>()
+
 /** BEGIN, START, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK_TO, PREPARE, COMMIT_PREPARED, ROLLBACK_PREPARED */
 export function transactionVerb(statement: PreparedStatement): string {
-  return (statement.body as TransactionStmt).kind.replace('TRANS_STMT_', '')
+  const { kind } = statement.body as TransactionStmt
+  let verb = verbs.get(kind)
+  if (verb === undefined) verbs.set(kind, (verb = kind.replace('TRANS_STMT_', '')))
+  return verb
 }
 
-export function* transactionStatement(session: Session, statement: PreparedStatement): Task<Answer> {
+export function transactionStatement(session: Session, statement: PreparedStatement): Step<Answer> {
   const { block } = session
   const { options = [], savepoint_name: savepoint = '', chain = false } = statement.body as TransactionStmt
   const verb = transactionVerb(statement)
@@ -37,11 +42,8 @@ export function* transactionStatement(session: Session, statement: PreparedState
       if (block.state === 'idle') session.transactionTime = session.statementTime
       block.begin(readModes(options))
       return { tag: verb === 'BEGIN' ? 'BEGIN' : 'START TRANSACTION' }
-    case 'COMMIT': {
-      const tag = yield* block.commit(chain)
-      if (chain) session.transactionTime = session.statementTime
-      return { tag }
-    }
+    case 'COMMIT':
+      return new Pending(commitBlock(session, chain))
     case 'ROLLBACK': {
       const tag = block.rollback(chain)
       if (chain) session.transactionTime = session.statementTime
@@ -59,6 +61,12 @@ export function* transactionStatement(session: Session, statement: PreparedState
     default:
       throw unsupported(verb.replace('_', ' ').replace(/^PREPARE$/, 'PREPARE TRANSACTION'))
   }
+}
+
+function* commitBlock(session: Session, chain: boolean): Task<Answer> {
+  const tag = yield* session.block.commit(chain)
+  if (chain) session.transactionTime = session.statementTime
+  return { tag }
 }
 
 /** What began to read behind the savepoint saw what never happened. The portal of ROLLBACK TO itself reads nothing. */

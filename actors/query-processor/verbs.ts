@@ -10,7 +10,7 @@ import type { Session } from './session.ts'
 import type { OutputColumn } from './sql/bind/bound.ts'
 import { Suspension } from './sql/execute/run.ts'
 import { castPath } from './sql/functions/casts.ts'
-import type { Task } from './task.ts'
+import { arrived, type Task } from './task.ts'
 
 /* ---------------------------------------------------------------- PREPARE, EXECUTE, DEALLOCATE, DISCARD */
 
@@ -74,7 +74,7 @@ export function* executePrepared(session: Session, source: PortalSource): Task<E
   }
   const parameters = params.length === 0 ? [] : yield* evaluated(session, source, params, types)
   if (!statement.isPlannable) throw unsupported(`EXECUTE of ${statement.kind}`)
-  return yield* openPlanned(session, { statement, parameters, formats: source.formats })
+  return yield* arrived(openPlanned(session, { statement, parameters, formats: source.formats }))
 }
 
 /** The arguments of EXECUTE, each as the type its parameter has: the one row of a SELECT with casts. */
@@ -90,7 +90,7 @@ function* evaluated(
     return { ResTarget: { val: { TypeCast: { arg, typeName: { names, typemod: -1 } } } } }
   })
   const probe = new PreparedStatement({ ...source.statement.parsed, node: select(targetList) }, [], undefined)
-  const execution = yield* openPlanned(session, { statement: probe, parameters: source.parameters, formats: [] })
+  const execution = yield* arrived(openPlanned(session, { statement: probe, parameters: source.parameters, formats: [] }))
   try {
     for (const item of execution.stream) {
       if (!(item instanceof Suspension)) return item[0] as readonly Value[]
@@ -139,8 +139,8 @@ interface OpenLiteral extends Located {
 
 export function* preparedColumns(session: Session, statement: PreparedStatement): Task<readonly OutputColumn[] | undefined> {
   const found = named(session, statement)
-  yield* session.beginStatement()
-  session.planFor(found, yield* session.catalog(), false)
+  yield* arrived(session.beginStatement())
+  session.planFor(found, yield* arrived(session.catalog()), false)
   return found.columns
 }
 
