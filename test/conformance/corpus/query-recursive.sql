@@ -58,3 +58,6 @@ drop view reach;
 with recursive c(n) as (select 1 union all select n + 1 from c where n < $1) select sum(n) from c;
 select a, b from edge order by a, b;
 drop table edge;
+with recursive r(n) as (select 'a'::varchar(5) union all select n || 'b' from r where length(n) < 3) select * from r;
+with recursive r(n) as (select 1::numeric(5,2) union all select 1 from r where false) select * from r;
+with recursive r(n) as (select 1::numeric(5,2) union all select n from r where false) select * from r;

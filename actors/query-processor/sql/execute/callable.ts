@@ -51,9 +51,9 @@ function kernelCall(kernel: Kernel): Callable {
     const r = right as Evaluate
     return (row, frame) => {
       const a = l(row, frame)
-      if (a === null) return null
+      // What is wrong with the second is an error beside a NULL, too.
       const b = r(row, frame)
-      return b === null ? null : kernel(a, b)
+      return a === null || b === null ? null : kernel(a, b)
     }
   }
   return {
@@ -90,9 +90,8 @@ function strictCall(call: Function, args: readonly Evaluate[]): LooseEvaluate {
     case 2:
       return (row, frame) => {
         const a = first(row, frame)
-        if (a === null) return null
         const b = second(row, frame)
-        return b === null ? null : call(frame.context, a, b)
+        return a === null || b === null ? null : call(frame.context, a, b)
       }
     case 3:
       return (row, frame) => {
