@@ -40,7 +40,7 @@ const connectionMachine = setup({ types: {} as { events: ConnectionEvent } }).cr
   },
 })
 
-const connectMsMaxDefault = 10_000
+const connectMsMaxDefault = 5_000
 const retryMs = 200
 const pingMs = 2_000
 const pingsMax = 2

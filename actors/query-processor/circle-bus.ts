@@ -32,6 +32,9 @@ const untilMicros = 5_000_000
 const retryMs = 50
 const beginMsMax = 1_000
 const getMsMax = 500
+/** A batch looks at some ten thousand keys at most. */
+const scanMsMax = 2_000
+const vacuumMsMax = 600_000
 const outcomeMsMax = 2_000
 const commitMsMin = 3_000
 const commitShare = 0.5
@@ -178,7 +181,9 @@ export class BusCircle implements Circle {
   scan(request: ScanRequest): MaybePromise<ScanAnswer> {
     const { shards } = this.topology.map
     if (shards.length === 1)
-      return this.answered(() => ask<StorageRequests, 'scan'>(this.world, this.topology.storage(0), request))
+      return this.answered(() =>
+        ask<StorageRequests, 'scan'>(this.world, this.topology.storage(0), request, this.within(scanMsMax)),
+      )
     const { range, reverse } = request
     const place = reverse
       ? shards.findLast((shard) => shard.range.start < range.end)
@@ -186,7 +191,12 @@ export class BusCircle implements Circle {
     assert(place !== undefined, 'the map covers every range')
     const part = clip(range, place)
     const answer = this.answered(() =>
-      ask<StorageRequests, 'scan'>(this.world, this.topology.storage(place.shard), { ...request, range: part }),
+      ask<StorageRequests, 'scan'>(
+        this.world,
+        this.topology.storage(place.shard),
+        { ...request, range: part },
+        this.within(scanMsMax),
+      ),
     )
     const goOn = (arrived: ScanAnswer): ScanAnswer => {
       if (arrived.resume !== undefined) return arrived
@@ -273,7 +283,9 @@ export class BusCircle implements Circle {
   async vacuum(): Promise<void> {
     const request: VacuumRequest = { kind: 'vacuum', clock: this.clock() }
     for (const { shard } of this.topology.map.shards) {
-      await this.answered(() => ask<StorageRequests, 'vacuum'>(this.world, this.topology.storage(shard), request))
+      await this.answered(() =>
+        ask<StorageRequests, 'vacuum'>(this.world, this.topology.storage(shard), request, this.within(vacuumMsMax)),
+      )
     }
   }
 }

@@ -12,6 +12,7 @@ const rounds = isLong ? 10 : 1
 const accounts = 20
 const clients = 4
 const runMs = 500
+const pausedMs = 3_000
 /** A client may hear these: lost a conflict, unknown outcome, stopping, not there just now. Undefined is its broken connection. */
 const allowed = new Set(['40001', '08007', '57P01', '57P03', undefined])
 
@@ -30,6 +31,13 @@ class Member {
 
   async start(): Promise<void> {
     this.process = await startServer(['--port', '0', ...this.words])
+  }
+
+  /** Stands still, connections and all, and then goes on as if nothing had been. */
+  async pause(ms: number): Promise<void> {
+    process.kill(this.process.pid, 'SIGSTOP')
+    await pause(ms)
+    process.kill(this.process.pid, 'SIGCONT')
   }
 
   async kill(): Promise<void> {
@@ -90,7 +98,9 @@ class Bank {
   }
 }
 
-test('owners, standbys, storage, query processors and nats-server are killed in turn', { timeout: 90_000 * rounds }, async () => {
+test('owners, standbys, storage, query processors and nats-server are killed or paused in turn', {
+  timeout: 90_000 * rounds,
+}, async () => {
   const nats = await startNats()
   using one = temporaryDirectory('faults')
   using two = temporaryDirectory('faults')
@@ -127,13 +137,18 @@ test('owners, standbys, storage, query processors and nats-server are killed in 
         await goesOn(member.name)
         await member.start()
       }
+      // Longer than a lease: who owned a partition wakes up without it.
+      for (const member of isLong ? [...owners, ...storages] : [owners[0] as Member, storages[0] as Member]) {
+        await member.pause(pausedMs)
+        await goesOn(`${member.name} paused`)
+      }
       await nats.server.stop('SIGKILL')
       await nats.server.start()
       await goesOn('nats-server')
     }
     await bank.stop()
-    for (const [i, { process }] of frontends.entries()) {
-      const reader = new pg.Client({ connectionString: process.connectionString })
+    for (const [i, { process: frontend }] of frontends.entries()) {
+      const reader = new pg.Client({ connectionString: frontend.connectionString })
       await reader.connect()
       const { rows } = await reader.query<{ sum: number }>('select sum(balance)::int from account')
       expect([i, rows[0]?.sum]).toEqual([i, accounts * 100])
