@@ -185,6 +185,13 @@ export class Journal {
     return this.log.first()
   }
 
+  /** Where to begin to find every record above `tauStart` that is held. */
+  recordsAbove(tauStart: Tau): Sequence {
+    const first = this.log.first()
+    const found = this.retention.atOrBelow(tauStart)
+    return found === undefined || found < first ? first : found
+  }
+
   get openStage(): StageEnd | undefined {
     return this.chain.openStage
   }

@@ -8,9 +8,10 @@ const recordsPerTurn = 200
 
 /** Rule 7, from the records that are held: committed where the id is in one, unknown where its record may have been trimmed. */
 export async function findOutcome(journal: Journal, clock: Clock, id: TransactionId, tauStart: Tau): Promise<Outcome> {
-  let isFirst = journal.firstHeld() > 1
+  const from = journal.recordsAbove(tauStart)
+  let isFirst = from > 1
   let seen = 0
-  for await (const found of journal.records(journal.firstHeld())) {
+  for await (const found of journal.records(from)) {
     if (isFirst && found.tau > tauStart) return { kind: 'unknown' }
     isFirst = false
     if (++seen % recordsPerTurn === 0) await new Promise<void>((resolve) => clock.soon(resolve))

@@ -36,6 +36,11 @@ export class Retention {
     return bound
   }
 
+  /** A boundary with nothing above `bound` before it; undefined when the first one kept lies above already. */
+  atOrBelow(bound: Tau): Sequence | undefined {
+    return this.boundaries.findLast(({ tau }) => tau <= bound)?.sequence
+  }
+
   private olderThan(synced: Sequence, olderThan: Tau): Sequence | undefined {
     let found: Sequence | undefined
     for (const { sequence, tau } of this.boundaries) {
