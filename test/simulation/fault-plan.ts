@@ -80,6 +80,8 @@ export function planFaults(kernel: Kernel, durationMs: number, processes = toget
       unacknowledged: random.fraction() * 0.2,
       late: random.fraction() * 0.1,
     }))
+    // Longer than a lease: somebody else owns the partition when it wakes up.
+    makers.push(() => ({ kind: 'pause', at: at(), process: random.pick(owners), for: 2_400 + random.integer(2_000) }))
     makers.push(() => ({ kind: 'deadly votes', at: at(), for: 200 + random.integer(1_000), chance: 0.1 }))
   }
   const at = (): number => random.integer(durationMs)

@@ -360,7 +360,7 @@ export const protocolBugs: readonly PlantedBug[] = [
 ]
 
 /** An id may be decided again. */
-const forgetful = (): (() => void) =>
+export const forgetful = (): (() => void) =>
   replace(Decisions, 'add', (original, self, [id, ...rest]) => {
     const { boot, counter } = id as { boot: string; counter: number }
     ;(self.byId as Map<string, unknown>).delete(`${counter}.${boot}`)
