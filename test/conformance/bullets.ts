@@ -25,7 +25,7 @@ export const bullets: Readonly<Record<string, RegExp>> = {
   'sequences, identity': /ddl-sequence/,
   INSERT: /dml-insert/,
   'ON CONFLICT': /dml-on-conflict/,
-  'UPDATE, DELETE': /dml-update/,
+  'UPDATE, DELETE': /dml-(update|with)/,
   'assignment to parts of columns': /dml-parts/,
   COPY: /copy/,
   joins: /query-(outer-)?join/,

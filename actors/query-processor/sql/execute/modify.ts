@@ -7,7 +7,7 @@ import type { Compiled } from './compile-expression.ts'
 import { type Frame, type Opener, pause, type Row, settled, Turns } from './frame.ts'
 import { joined } from './nested-loop.ts'
 import type { RowDecoder } from './row-decoder.ts'
-import { type Stream, Suspension } from './run.ts'
+import { type Run, type Stream, Suspension } from './run.ts'
 import { evaluateWaiting } from './site.ts'
 import type { TableWriter } from './table-writer.ts'
 
@@ -17,6 +17,18 @@ export interface ModifyParts {
   readonly returning: boolean
   /** The statement's own rows count for the command tag, those of a WITH do not. */
   readonly counts: boolean
+  /** Does another part of the statement (WITH) change rows of this table, too? */
+  sharesTable(): boolean
+}
+
+/** Rows changed by parts of one statement that share a table: only one of several changes of a row takes place. */
+const changedTogether = new WeakMap<Run, Set<Value>>()
+
+function changedRows(parts: ModifyParts, run: Run): Set<Value> {
+  if (!parts.sharesTable()) return new Set()
+  const known = changedTogether.get(run) ?? new Set()
+  changedTogether.set(run, known)
+  return known
 }
 
 export interface ConflictParts {
@@ -35,7 +47,8 @@ export function insertRows(parts: ModifyParts, conflict: ConflictParts | undefin
     const { writer } = parts
     const turns = new Turns(frame.run)
     /** Rows this command has written, for ON CONFLICT DO UPDATE. */
-    const touched = new Set<Key>()
+    const touched = changedRows(parts, frame.run)
+    const isWatched = conflict?.update !== undefined || parts.sharesTable()
     for (const item of parts.input(frame)) {
       if (item instanceof Suspension) {
         yield item
@@ -59,7 +72,7 @@ export function insertRows(parts: ModifyParts, conflict: ConflictParts | undefin
         }
         const done = writer.insert(row, key, frame)
         if (done instanceof Promise) yield* settled(done)
-        if (conflict?.update !== undefined) touched.add(key)
+        if (isWatched) touched.add(key)
         if (parts.counts) frame.affected.rows++
         if (parts.returning) batch.push(row)
       }
@@ -90,7 +103,7 @@ function* updateExisting(
   update: NonNullable<ConflictParts['update']>,
   key: Key,
   excluded: Row,
-  touched: Set<Key>,
+  touched: Set<Value>,
   writer: TableWriter,
   frame: Frame,
 ): Generator<Suspension, Row | undefined, void> {
@@ -116,7 +129,8 @@ export function updateRows(parts: ModifyParts, positions: readonly number[], onc
   const width = writer.table.columns.length
   const dropped = droppedColumns(writer)
   return function* (frame): Stream {
-    const seen = new Set<Value>()
+    const seen = changedRows(parts, frame.run)
+    const isWatched = once || parts.sharesTable()
     const turns = new Turns(frame.run)
     for (const item of parts.input(frame)) {
       if (item instanceof Suspension) {
@@ -127,7 +141,7 @@ export function updateRows(parts: ModifyParts, positions: readonly number[], onc
       for (const row of item) {
         if (turns.due()) yield pause
         const key = row[0] as Key
-        if (once) {
+        if (isWatched) {
           if (seen.has(key)) continue
           seen.add(key)
         }
@@ -136,8 +150,9 @@ export function updateRows(parts: ModifyParts, positions: readonly number[], onc
         for (let i = 0; i < positions.length; i++) after[positions[i] as number] = row[width + 1 + i] as Value
         for (const position of dropped) after[position] = null
         writer.validate(after, frame)
-        const done = writer.update(before, after, key, frame)
-        if (done instanceof Promise) yield* settled(done)
+        let done = writer.update(before, after, key, frame)
+        if (done instanceof Promise) done = yield* settled(done)
+        if (parts.sharesTable()) seen.add(done)
         if (parts.counts) frame.affected.rows++
         if (parts.returning) {
           batch.push(row.length === width + 1 + positions.length ? after : after.concat(row.slice(width + 1 + positions.length)))
@@ -152,7 +167,8 @@ export function updateRows(parts: ModifyParts, positions: readonly number[], onc
 export function deleteRows(parts: ModifyParts, once: boolean): Opener {
   const { writer } = parts
   return function* (frame): Stream {
-    const seen = new Set<Value>()
+    const seen = changedRows(parts, frame.run)
+    const isWatched = once || parts.sharesTable()
     const turns = new Turns(frame.run)
     for (const item of parts.input(frame)) {
       if (item instanceof Suspension) {
@@ -163,7 +179,7 @@ export function deleteRows(parts: ModifyParts, once: boolean): Opener {
       for (const row of item) {
         if (turns.due()) yield pause
         const key = row[0] as Key
-        if (once) {
+        if (isWatched) {
           if (seen.has(key)) continue
           seen.add(key)
         }

@@ -1,4 +1,5 @@
 import { assert, unreachable } from '../../../../protocol/assert.ts'
+import type { Oid } from '../../../../protocol/ids.ts'
 import type { Value } from '../../../../protocol/values/value.ts'
 import type { Expr, RowRules } from '../bind/bound.ts'
 import { sequenceKey } from '../catalog/keys.ts'
@@ -49,6 +50,8 @@ class Preparation {
   private readonly watch: (node: Node, open: Opener) => Opener
   private readonly known = new Map<Node, Opener>()
   private depth = 0
+  /** How many parts of the statement change a table. */
+  private readonly changesOf = new Map<Oid, number>()
 
   constructor(plan: Plan, watch: (node: Node, open: Opener) => Opener) {
     this.watch = watch
@@ -216,11 +219,14 @@ class Preparation {
     const checks = (rules?.checks ?? []).map(
       (check): CompiledCheck => ({ name: check.name, evaluate: this.plain(check.expr, layout) }),
     )
+    const { oid } = node.table
+    this.changesOf.set(oid, (this.changesOf.get(oid) ?? 0) + 1)
     return {
       input: this.node(node.input),
       writer: new TableWriter(node.table, checks),
       returning: node.returning,
       counts: this.depth === 0,
+      sharesTable: () => this.changesOf.get(oid) !== 1,
     }
   }
 
