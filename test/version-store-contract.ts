@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { VersionStore } from '../actors/storage/version-store.ts'
 import { partition, sequence } from '../protocol/ids.ts'
-import { droppedStorageKey, type Key, keyEnd, keyStart, storagePrefix } from '../protocol/key.ts'
+import { droppedStorageKey, type Key, keyAfter, keyEnd, keyStart, storagePrefix } from '../protocol/key.ts'
 import type { PostImages, Write } from '../protocol/messages.ts'
 import { packWrites, type Writes } from '../protocol/packed-writes.ts'
 import { type Tau, tau } from '../protocol/time.ts'
@@ -132,6 +132,48 @@ export function versionStoreContract(name: string, open: () => Promise<StoreUnde
         const seen: string[] = []
         store.scan(everything, { reverse: false, at: tau(10) }, (found) => seen.push(found.slice(4)) < 2)
         expect(seen).toEqual(['a', 'b'])
+        await under.sync()
+      }
+    })
+
+    test('what is deleted is passed over a part at a time', async () => {
+      const applier = await start()
+      const { store } = applier
+      const names = Array.from({ length: 100 }, (_, i) => String(i).padStart(3, '0'))
+      await applier.apply(
+        10,
+        names.map((one) => put(one, one)),
+      )
+      await under.sync()
+      await applier.apply(
+        20,
+        names.slice(0, 60).map((one) => put(one, undefined)),
+      )
+      const walk = (reverse: boolean): unknown[] => {
+        const parts: unknown[] = []
+        let { start, end } = everything as { start: Key; end: Key }
+        for (;;) {
+          const found: string[] = []
+          const left = store.scan({ start, end }, { reverse, at: tau(20), keysMax: 25 }, (name) => found.push(name.slice(4)) > 0)
+          parts.push([found.length, left?.slice(4)])
+          if (left === undefined) return parts
+          if (reverse) end = keyAfter(left)
+          else start = left
+        }
+      }
+      for (let round = 0; round < 2; round++) {
+        expect(walk(false)).toEqual([
+          [0, '025'],
+          [0, '050'],
+          [15, '075'],
+          [25, undefined],
+        ])
+        expect(walk(true)).toEqual([
+          [25, '074'],
+          [15, '049'],
+          [0, '024'],
+          [0, undefined],
+        ])
         await under.sync()
       }
     })

@@ -6,7 +6,7 @@ import type { MaybePromise } from '../../bus/bus.ts'
 import { beginStep, type Traced } from '../../observability/tracing.ts'
 import { assert } from '../../protocol/assert.ts'
 import type { Oid } from '../../protocol/ids.ts'
-import { type Key, type KeyRange, storageIdOf } from '../../protocol/key.ts'
+import { type Key, type KeyRange, prefixEnd, storageIdOf } from '../../protocol/key.ts'
 import type { GetAnswer, Mode } from '../../protocol/messages.ts'
 import { type Tau, tauZero } from '../../protocol/time.ts'
 import type { Circle, Snapshot } from './circle.ts'
@@ -18,6 +18,8 @@ import { WriteSet } from './write-set.ts'
 
 /** Keys that a read found absent, remembered so that their first write is told as a creation. */
 const absentKeysMax = 100_000
+/** So many keys that are not there, each above the one before: this is a load, and the next key that is there is looked for. */
+const missesInOrderMin = 16
 
 export interface TransactionNeeds {
   readonly circle: Circle
@@ -36,6 +38,11 @@ export class Transaction implements Access {
   private readonly absent = new Set<Key>()
   /** The last of them, which mostly is written next. */
   private lastAbsent: Key | undefined
+  private lastMissed = '' as Key
+  private missesInOrder = 0
+  /** Storage holds no key in it at tauStart. */
+  private gapStart = '' as Key
+  private gapEnd = '' as Key
   private readonly freshRowIds = new Set<string>()
   private begun: Snapshot | undefined
   /** It has lost a conflict before. */
@@ -137,11 +144,30 @@ export class Transaction implements Access {
   }
 
   private stored(key: Key): MaybePromise<Uint8Array | undefined> {
+    if (key < this.gapEnd && key >= this.gapStart) return this.found(key, undefined)
     const { tau, vector } = this.at()
     const { traceparent } = this
     const { circle } = this.needs
     const answer = circle.get({ kind: 'get', clock: circle.clock(), tauStart: tau, vector, key, traceparent })
-    return answer instanceof Promise ? answer.then((found) => this.found(key, found)) : this.found(key, answer)
+    if (answer instanceof Promise) return answer.then((found) => this.found(key, found))
+    if (answer === undefined) this.missed(key)
+    return this.found(key, answer)
+  }
+
+  private missed(key: Key): void {
+    if (key <= this.lastMissed) this.missesInOrder = 0
+    this.lastMissed = key
+    if (++this.missesInOrder < missesInOrderMin) return
+    this.missesInOrder = 0
+    const { tau, vector } = this.at()
+    const { circle } = this.needs
+    const end = prefixEnd(key.slice(0, 4) as Key)
+    const head = { kind: 'scan', clock: circle.clock(), tauStart: tau, vector } as const
+    const answer = circle.scan({ ...head, range: { start: key, end }, reverse: false, rowsMax: 1, bytesMax: 1 })
+    // Where storage is to be waited for, every key is asked for by itself.
+    if (answer instanceof Promise) return void answer.catch(() => {})
+    this.gapStart = key
+    this.gapEnd = answer.keys[0] ?? answer.resume ?? end
   }
 
   private found(key: Key, answer: GetAnswer): Uint8Array | undefined {

@@ -57,7 +57,7 @@ function scanned(store: VersionStore, request: ScanRequest): ScanAnswer {
   const keysMax = Math.max(64, Math.min(keysReadMax, testsMax / tests))
   let keysRead = 0
   let last: Key | undefined
-  store.scan(range, { reverse, at: tauStart }, (key, bytes, start, end) => {
+  const left = store.scan(range, { reverse, at: tauStart, keysMax }, (key, bytes, start, end) => {
     if (keysRead >= keysMax || keys.length >= rowsMax || rows.bytes >= bytesMax) {
       last = key
       return false
@@ -76,6 +76,7 @@ function scanned(store: VersionStore, request: ScanRequest): ScanAnswer {
     rows.add(bytes, start, end)
     return true
   })
+  last ??= left
   const resume = last === undefined ? undefined : reverse ? keyAfter(last) : last
   const answer: ScanAnswer = { keys, rows: rows.rows, keysRead, resume }
   if (accumulators === undefined) return answer

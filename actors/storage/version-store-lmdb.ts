@@ -11,7 +11,7 @@ import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import { PackedRun } from './packed-run.ts'
 import { Arena, asBuffer, beforeTombstone, historyKey, historyTau, isDeleted, tauOf, versionHeadBytes } from './stored-version.ts'
 import { Tail, type TailPart, type TailWalk } from './tail.ts'
-import { type AppliedPosition, nothingApplied, type VersionStore, type Visit } from './version-store.ts'
+import { type AppliedPosition, nothingApplied, type ScanOptions, type VersionStore, type Visit } from './version-store.ts'
 import type { Version } from './versions.ts'
 
 /**
@@ -109,10 +109,12 @@ export class LmdbVersionStore implements VersionStore {
     return bytes
   }
 
-  scan(range: KeyRange, { reverse, at }: { readonly reverse: boolean; readonly at: Tau }, visit: Visit): void {
-    if (range.start >= range.end) return
+  scan(range: KeyRange, options: ScanOptions, visit: Visit): Key | undefined {
+    const { reverse, at, keysMax = Number.POSITIVE_INFINITY } = options
+    if (range.start >= range.end) return undefined
     const fresh = this.tail.holdsNothing ? undefined : this.tail.walk(range, reverse, at)
     let next = fresh?.advance() === true ? fresh : undefined
+    let looked = 0
     const walk = this.rows.getRange(rangeOptions(range, reverse))[Symbol.iterator]()
     try {
       for (let step = walk.next(); step.done !== true; step = walk.next()) {
@@ -120,29 +122,35 @@ export class LmdbVersionStore implements VersionStore {
         if (reverse ? key < range.start : key >= range.end) break
         // Versions that are not on disk yet come in between, or stand above those that are.
         while (next !== undefined && (reverse ? next.key > key : next.key < key)) {
-          if (!visitFresh(next, at, visit)) return
+          if (looked++ >= keysMax) return next.key
+          if (!visitFresh(next, at, visit)) return undefined
           next = next.advance() ? next : undefined
         }
+        if (looked++ >= keysMax) return key
         let newest: Version | undefined
         if (next !== undefined && next.key === key) {
           newest = next.newest(at)
           next = next.advance() ? next : undefined
           if (newest !== undefined && this.tail.isOrdered) {
-            if (!visitVersion(key, newest, visit)) return
+            if (!visitVersion(key, newest, visit)) return undefined
             continue
           }
         }
         const bytes = tauOf(value) <= at ? value : this.visible(key, value, at)
         if (newest !== undefined && (bytes === undefined || tauOf(bytes) < newest.tau)) {
-          if (!visitVersion(key, newest, visit)) return
+          if (!visitVersion(key, newest, visit)) return undefined
         } else if (bytes !== undefined && !isDeleted(bytes)) {
-          if (!visit(key, asBuffer(bytes), versionHeadBytes, bytes.length)) return
+          if (!visit(key, asBuffer(bytes), versionHeadBytes, bytes.length)) return undefined
         }
       }
     } finally {
       walk.return?.()
     }
-    for (; next !== undefined; next = next.advance() ? next : undefined) if (!visitFresh(next, at, visit)) return
+    for (; next !== undefined; next = next.advance() ? next : undefined) {
+      if (looked++ >= keysMax) return next.key
+      if (!visitFresh(next, at, visit)) return undefined
+    }
+    return undefined
   }
 
   apply(images: PostImages): MaybePromise<void> {

@@ -9,7 +9,7 @@ import type { PackedWrites } from '../../protocol/packed-writes.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import { everything } from '../topology.ts'
 import { SortedMap } from './sorted-map.ts'
-import { type AppliedPosition, nothingApplied, type VersionStore, type Visit } from './version-store.ts'
+import { type AppliedPosition, nothingApplied, type ScanOptions, type VersionStore, type Visit } from './version-store.ts'
 import { Stage, type Version, versionAt, withoutStaged, withStaged, withVersion } from './versions.ts'
 
 /** Writes applied, or versions freed, in one turn. */
@@ -49,14 +49,17 @@ export class MemoryVersionStore implements VersionStore {
     return { postImage: version.postImage, tau: version.tau }
   }
 
-  scan(range: KeyRange, { reverse, at }: { readonly reverse: boolean; readonly at: Tau }, visit: Visit): void {
+  scan(range: KeyRange, { reverse, at, keysMax = Number.POSITIVE_INFINITY }: ScanOptions, visit: Visit): Key | undefined {
     const cursor = this.rows.cursor(range.start, range.end, reverse)
+    let looked = 0
     while (cursor.advance()) {
+      if (looked++ >= keysMax) return cursor.key
       const image = versionAt(cursor.value, at)?.postImage
       if (image === undefined) continue
       const bytes = Buffer.from(image.buffer, image.byteOffset, image.length)
-      if (!visit(cursor.key, bytes, 0, image.length)) return
+      if (!visit(cursor.key, bytes, 0, image.length)) return undefined
     }
+    return undefined
   }
 
   apply(images: PostImages): MaybePromise<void> {

@@ -11,6 +11,12 @@ import type { Tau } from '../../protocol/time.ts'
  */
 export type Visit = (key: Key, bytes: Buffer, start: number, end: number) => boolean
 
+export interface ScanOptions {
+  readonly reverse: boolean
+  readonly at: Tau
+  readonly keysMax?: number
+}
+
 /** How far a journal has come into the store: its last record here. */
 export interface AppliedPosition {
   readonly sequence: Sequence
@@ -27,8 +33,11 @@ export const nothingApplied: AppliedPosition = { sequence: 0 as Sequence, tau: 0
 export interface VersionStore {
   /** The newest version at or below `at`, a copy; undefined where there is none or it is a tombstone. */
   get(key: Key, at: Tau): GetAnswer
-  /** Visits what is visible at `at` in [start, end), in key order, or from its end backwards. */
-  scan(range: KeyRange, options: { readonly reverse: boolean; readonly at: Tau }, visit: Visit): void
+  /**
+   * Visits what is visible at `at` in [start, end), in key order, or from its end backwards. Answers the key it would have looked at next, where
+   * it has looked at `keysMax`: what is deleted or comes later is not visited, and takes its time all the same.
+   */
+  scan(range: KeyRange, options: ScanOptions, visit: Visit): Key | undefined
   /**
    * Takes one record's writes and moves the journal's position, in the journal's order. Versions are ordered by tau, not by arrival.
    * Large records take several turns: they become visible with the position, and the promise says when.

@@ -4,8 +4,19 @@ import { CopyLines } from '../../../actors/query-processor/copy-lines.ts'
 import { readCopyOptions } from '../../../actors/query-processor/copy-options.ts'
 import { type Client, Processor } from './transcript.ts'
 
+/** Nobody sends before the server has said that it takes what comes. */
+async function begin(client: Client, sql: string): Promise<{ readonly done: Promise<void> }> {
+  let isOver = false
+  const done = Promise.resolve(client.session.query(sql)).then(() => {
+    isOver = true
+  })
+  while (!isOver && (client.session as { readonly copyIn?: unknown }).copyIn === undefined)
+    await new Promise((resolve) => setImmediate(resolve))
+  return { done }
+}
+
 async function load(client: Client, sql: string, chunks: readonly string[]): Promise<string> {
-  const done = client.session.query(sql)
+  const { done } = await begin(client, sql)
   for (const chunk of chunks) await client.session.copyData(Buffer.from(chunk))
   await client.session.copyDone()
   await done
@@ -45,7 +56,7 @@ test('what goes out comes in again', async () => {
 
 test('a client that gives up leaves nothing behind', async () => {
   const client = await table()
-  const done = client.session.query('copy t from stdin')
+  const { done } = await begin(client, 'copy t from stdin')
   await client.session.copyData(Buffer.from('1\tx\t1\n'))
   await client.session.copyFail('no more')
   await done
@@ -55,7 +66,7 @@ test('a client that gives up leaves nothing behind', async () => {
 
 test('a large load waits for its reader', async () => {
   const client = await table()
-  const done = client.session.query('copy t (a, b) from stdin')
+  const { done } = await begin(client, 'copy t (a, b) from stdin')
   const wait = client.session.copyData(Buffer.from(`1\t${'x'.repeat(50_000)}\n`.repeat(24)))
   expect(wait).toBeInstanceOf(Promise)
   await wait
