@@ -22,6 +22,8 @@ export class CopyLines {
   private quoted = false
   private ending: 'lf' | 'cr' | 'crlf' | undefined
   private over = false
+  /** Where the line under way has `\.`; -1 where it has none. */
+  private marker = -1
   /** `\.` was read: what follows is ignored. */
   finished = false
 
@@ -70,7 +72,7 @@ export class CopyLines {
       const last = this.rest.subarray(this.at)
       this.at = this.rest.length
       if (this.quoted) throw copyFormatError('unterminated CSV quoted field')
-      return this.isEnd(last) ? undefined : last
+      return this.beforeEnd(last)
     }
     const isPair = this.rest[end] === carriageReturn && this.rest[end + 1] === newline
     const ending = isPair ? 'crlf' : this.rest[end] === newline ? 'lf' : 'cr'
@@ -84,12 +86,24 @@ export class CopyLines {
     this.at = end + length
     this.scanned = this.at
     this.quoted = false
-    return this.isEnd(line) ? undefined : line
+    return this.beforeEnd(line)
   }
 
-  private isEnd(line: Buffer): boolean {
-    if (line.length !== 2 || line[0] !== backslash || line[1] !== dot) return false
+  /** What stands before the end marker: the line, or the text before `\.` at its end, which is not the end marker of CSV. */
+  private beforeEnd(line: Buffer): Buffer | undefined {
+    const isMarked = this.isCsv ? line.length === 2 && line[0] === backslash && line[1] === dot : this.marker >= 0
+    if (!isMarked) return line
     this.finished = true
+    return line.length === 2 ? undefined : line.subarray(0, line.length - 2)
+  }
+
+  /** Throws when more than the end of the line follows `\.`; false when that is not known yet. */
+  private checkMarker(at: number): boolean {
+    const following = this.rest[at + 2]
+    if (following === undefined && !this.over) return false
+    if (following !== undefined && following !== newline && following !== carriageReturn)
+      throw copyFormatError('end-of-copy marker corrupt')
+    this.marker = at
     return true
   }
 
@@ -98,7 +112,7 @@ export class CopyLines {
     for (let i = this.scanned; i < rest.length; i++) {
       const c = rest[i] as number
       if (c === backslash) {
-        if (i + 1 === rest.length && !this.over) {
+        if ((i + 1 === rest.length && !this.over) || (rest[i + 1] === dot && !this.checkMarker(i))) {
           this.scanned = i
           return -1
         }

@@ -286,26 +286,34 @@ class CopyLoad {
   private textValues(text: string, tell: (field: string) => void): void {
     const { options, names } = this.load
     const fields = names.length === 0 && text === '' ? [] : textFields(text, options)
-    this.checkCount(fields.length)
+    this.checkExtra(fields.length)
     for (const [i, field] of fields.entries()) this.put(i, field, tell)
+    this.checkMissing(fields.length, tell)
   }
 
   private csvValues(text: string, tell: (field: string) => void): void {
     const { options, names } = this.load
     const fields = names.length === 0 && text === '' ? [] : csvFields(text, options)
-    this.checkCount(fields.length)
+    this.checkExtra(fields.length)
     for (const [i, { text: field, isNull }] of fields.entries()) {
       const name = names[i] as string
       const forcedNull = options.forceNull.includes(name) && field === options.nullText
       const forcedText = options.forceNotNull.includes(name)
       this.put(i, forcedNull || (isNull && !forcedText) ? null : field, tell)
     }
+    this.checkMissing(fields.length, tell)
   }
 
-  private checkCount(count: number): void {
+  private checkExtra(count: number): void {
+    if (count > this.load.names.length) throw copyFormatError('extra data after last expected column')
+  }
+
+  /** Behind the fields that are there: what is wrong in one of those is told first. */
+  private checkMissing(count: number, tell: (field: string) => void): void {
     const { names } = this.load
-    if (count < names.length) throw copyFormatError(`missing data for column "${names[count]}"`)
-    if (count > names.length) throw copyFormatError('extra data after last expected column')
+    if (count >= names.length) return
+    tell('')
+    throw copyFormatError(`missing data for column "${names[count]}"`)
   }
 
   private put(i: number, field: string | null, tell: (field: string) => void): void {
