@@ -7,7 +7,10 @@ import { EmbeddedBus } from '../bus/embedded.ts'
 import { EmbeddedLog } from '../bus/embedded-log.ts'
 import { type Log, LogCorrupt } from '../bus/log.ts'
 import { MemoryLog } from '../bus/memory-log.ts'
+import type { NatsOptions } from '../bus/nats-connection.ts'
+import type { Finding } from '../bus/nats-doctor.ts'
 import type { Joined, JoinOptions } from '../bus/nats-join.ts'
+import { keepsWhatItAcknowledges, serverVersionsWanted } from '../bus/nats-version.ts'
 import { realClock, realFiles, realWorld } from '../bus/real-world.ts'
 import { nodeSockets, secureContext } from '../bus/sockets-node.ts'
 import type { World } from '../bus/world.ts'
@@ -114,9 +117,41 @@ function traced(world: World, share: number, collector: Collector | undefined): 
 /** On NATS. Its client is loaded only here: whoever does not use it does not wait for it. */
 async function join(servers: readonly string[], config: Config): Promise<Joined> {
   const { joinNats } = await import('../bus/nats-join.ts')
-  const { natsCreds, natsNkey, natsCa, natsCert, natsKey, partitions, journalReplicas, journalBytesMax } = config
-  const isSecure = natsCa !== undefined || natsCert !== undefined
+  const { partitions, journalReplicas, journalBytesMax } = config
   const options: JoinOptions = {
+    ...natsOptions(servers, config),
+    ...(partitions === undefined ? {} : { partitions }),
+    ...(journalReplicas === undefined ? {} : { replicas: journalReplicas }),
+    ...(journalBytesMax === undefined ? {} : { journalBytesMax }),
+  }
+  if (config.durable) {
+    const bad = (await examineServers(config)).find(({ state }) => state === 'bad')
+    if (bad !== undefined) throw new StartError(`--durable: ${bad.about}: ${bad.words}`)
+  }
+  const joined = await joinNats(options, realClock)
+  if (!keepsWhatItAcknowledges(joined.serverVersion)) {
+    process.stderr.write(
+      `taudb: warning: nats-server ${joined.serverVersion} may lose what it has acknowledged: use ${serverVersionsWanted}\n`,
+    )
+  }
+  return joined
+}
+
+/** `taudb doctor`: what is right and wrong with the NATS servers. Throws StartError. */
+export async function examineServers(config: Config): Promise<Finding[]> {
+  const { examine } = await import('../bus/nats-doctor.ts')
+  const { bus: servers = [], natsMonitor: monitors } = config
+  try {
+    return await examine({ ...natsOptions(servers, config), ...(monitors === undefined ? {} : { monitors }) }, realClock)
+  } catch (error) {
+    throw explained(error, config)
+  }
+}
+
+function natsOptions(servers: readonly string[], config: Config): NatsOptions {
+  const { natsCreds, natsNkey, natsCa, natsCert, natsKey } = config
+  const isSecure = natsCa !== undefined || natsCert !== undefined
+  return {
     servers,
     ...(natsCreds === undefined ? {} : { credentials: readText(natsCreds) }),
     ...(natsNkey === undefined ? {} : { nkeySeed: readText(natsNkey) }),
@@ -127,11 +162,7 @@ async function join(servers: readonly string[], config: Config): Promise<Joined>
         ...(natsKey === undefined ? {} : { key: readText(natsKey) }),
       },
     }),
-    ...(partitions === undefined ? {} : { partitions }),
-    ...(journalReplicas === undefined ? {} : { replicas: journalReplicas }),
-    ...(journalBytesMax === undefined ? {} : { journalBytesMax }),
   }
-  return await joinNats(options, realClock)
 }
 
 const readText = (path: string): string => readNamed(path).toString()

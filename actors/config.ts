@@ -22,6 +22,10 @@ export interface Config {
   readonly natsCa: string | undefined
   readonly natsCert: string | undefined
   readonly natsKey: string | undefined
+  /** Monitoring addresses of the NATS servers. */
+  readonly natsMonitor: readonly string[] | undefined
+  /** Start only where nothing acknowledged can be lost. */
+  readonly durable: boolean
   /** Copies of a new journal among the NATS servers; undefined: three in a cluster, else one. */
   readonly journalReplicas: number | undefined
   /** Room for a new journal on NATS. */
@@ -46,6 +50,8 @@ export const configDefaults: Config = {
   natsCa: undefined,
   natsCert: undefined,
   natsKey: undefined,
+  natsMonitor: undefined,
+  durable: false,
   journalReplicas: undefined,
   journalBytesMax: undefined,
   transactionBytesMax: transactionBytesDefault,
@@ -145,6 +151,18 @@ const options: readonly Option[] = [
     apply: (config, value) => ({ ...config, natsKey: value }),
   },
   {
+    name: 'nats-monitor',
+    value: 'URL',
+    help: 'monitoring addresses of the NATS servers, such as http://host:8222, to see how often they sync',
+    apply: (config, value, from) => ({ ...config, natsMonitor: monitorUrls(value, from) }),
+  },
+  {
+    name: 'durable',
+    value: undefined,
+    help: 'refuse NATS servers that may lose what they acknowledge (needs --nats-monitor)',
+    apply: (config, value, from) => ({ ...config, durable: truth(value, from) }),
+  },
+  {
     name: 'journal-replicas',
     value: 'N',
     help: 'copies of a new journal among the NATS servers: 1, 3 or 5 (default 3 in a cluster, else 1)',
@@ -191,10 +209,11 @@ const options: readonly Option[] = [
 export type Command =
   | { readonly kind: 'start'; readonly config: Config }
   | { readonly kind: 'journal'; readonly action: 'dump' | 'verify'; readonly data: string }
+  | { readonly kind: 'doctor'; readonly config: Config }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
 
-const commands = ['start', 'journal'] as const
+const commands = ['start', 'journal', 'doctor'] as const
 const journalActions = ['dump', 'verify'] as const
 
 /**
@@ -210,6 +229,12 @@ export function readCommand(words: readonly string[], environment: Readonly<Reco
   if (command === 'start') {
     if (rest.length > 0) throw new ConfigError(`unexpected "${rest[0]}" behind "start"; see taudb --help`)
     return { kind: 'start', config }
+  }
+  if (command === 'doctor') {
+    if (rest.length > 0) throw new ConfigError(`unexpected "${rest[0]}" behind "doctor"; see taudb --help`)
+    if (config.bus === undefined)
+      throw new ConfigError('taudb doctor looks at NATS servers: say which with --bus nats://host:4222')
+    return { kind: 'doctor', config }
   }
   if (command === 'journal') {
     const [action, ...more] = rest
@@ -272,6 +297,9 @@ function configure(given: ReadonlyMap<Option, string>, environment: Readonly<Rec
   if (config.bus === undefined && config.roles.size < roles.length) {
     throw new ConfigError('--roles divides a database on NATS among processes: say which servers with --bus nats://host:4222')
   }
+  if (config.durable && config.bus !== undefined && config.natsMonitor === undefined) {
+    throw new ConfigError('--durable looks at the NATS servers: say where with --nats-monitor http://host:8222')
+  }
   if (config.bus !== undefined && config.data === undefined && config.roles.has('storage')) {
     throw new ConfigError('a database on NATS keeps its rows in a data directory: use --data DIR, not --ephemeral')
   }
@@ -306,6 +334,15 @@ function natsUrls(value: string, from: string): readonly string[] | undefined {
     if (!URL.canParse(url) || !/^(nats|tls):\/\/./.test(url)) {
       throw new ConfigError(`${from}: "${url}" is not an address of a NATS server, such as nats://127.0.0.1:4222`)
     }
+  }
+  return urls
+}
+
+function monitorUrls(value: string, from: string): readonly string[] {
+  const urls = value.split(',').map((url) => url.trim())
+  for (const url of urls) {
+    if (!URL.canParse(url) || !/^https?:\/\/./.test(url))
+      throw new ConfigError(`${from}: "${url}" is not a monitoring address, such as http://127.0.0.1:8222`)
   }
   return urls
 }
@@ -389,6 +426,7 @@ Usage:
   taudb [start] [options]          run the database
   taudb journal dump [--data DIR]  print every record of the journal
   taudb journal verify [--data DIR]  check the journal against the invariants of the commit protocol
+  taudb doctor --bus URL           look at the NATS servers and say what to change
 
 Options:
 ${lines.join('\n')}

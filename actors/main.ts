@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DirectoryRefused } from '../bus/data-directory.ts'
-import { type Cluster, StartError, startCluster } from './cluster.ts'
+import { type Cluster, examineServers, StartError, startCluster } from './cluster.ts'
 import { type Config, ConfigError, helpText, readCommand } from './config.ts'
 import { dumpJournal, verifyJournal } from './journal-reader.ts'
 
@@ -23,6 +23,13 @@ export async function main(): Promise<void> {
         })
         process.exitCode = command.action === 'dump' ? dumpJournal(command.data, print) : verifyJournal(command.data, print)
         return
+      case 'doctor': {
+        const findings = await examineServers(command.config)
+        const signs = { good: 'ok  ', unknown: '?   ', bad: 'BAD ' }
+        for (const { state, about, words } of findings) print(`${signs[state]}  ${about}: ${words}`)
+        process.exitCode = findings.some(({ state }) => state === 'bad') ? 1 : 0
+        return
+      }
       case 'start':
         await run(command.config)
     }

@@ -20,6 +20,7 @@ export interface JoinOptions extends NatsOptions {
 export interface Joined {
   readonly bus: NatsBus
   readonly logs: readonly NatsLog[]
+  readonly serverVersion: string
   close(): Promise<void>
 }
 
@@ -49,7 +50,7 @@ export async function joinNats(options: JoinOptions, clock: Clock): Promise<Join
     }
     const bus = new NatsBus(messages, clock, codec)
     closers.push(async () => bus.close())
-    return { bus, logs, close }
+    return { bus, logs, serverVersion: messages.connection.info?.version ?? '', close }
   } catch (error) {
     await close()
     throw error

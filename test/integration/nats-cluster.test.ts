@@ -204,3 +204,36 @@ describe('several processes, one database', () => {
     expect(standby.output()).not.toContain('failed')
   })
 })
+
+describe('taudb doctor', () => {
+  async function doctor(words: readonly string[]): Promise<string> {
+    const said = await startServer(['doctor', ...words]).catch((error: unknown) => error)
+    expect(said).toBeInstanceOf(ServerDidNotStart)
+    const { exit, output } = said as ServerDidNotStart
+    return `${output.replaceAll(/127\.0\.0\.1:\d+/g, 'HOST')}exit ${exit}`
+  }
+
+  test('says what is right, what cannot be seen, and what to change', async () => {
+    const { url, server } = await nats()
+    const monitor = `http://127.0.0.1:${server.monitorPort}`
+    expect(await doctor(['--bus', url])).toMatch(
+      /^ok {4}server nats:\/\/HOST: version 2\.\S+\nok {4}journal of partition 0: not there yet.*\n\? {5}sync_interval: .*--nats-monitor.*\nexit 0$/,
+    )
+    await (await started(['--bus', url, '--data', directory('nats-data'), '--durable', '--nats-monitor', monitor])).stop(
+      'SIGTERM',
+    )
+    const after = await doctor(['--bus', url, '--nats-monitor', monitor])
+    expect(after).toMatch(
+      /\? {5}journal of partition 0: 1 copy: .*\nok {4}clocks: .*\nok {4}sync_interval at http:\/\/HOST: always\nexit 0$/,
+    )
+  })
+
+  test('a server that syncs now and then is bad, and --durable refuses it', async () => {
+    const lazy = await startNats({ sync: '"2m"' })
+    open.push(() => lazy.dispose())
+    const words = ['--bus', lazy.url, '--nats-monitor', `http://127.0.0.1:${lazy.server.monitorPort}`]
+    expect(await doctor(words)).toMatch(/BAD {3}sync_interval at http:\/\/HOST: every 120 s: .*sync_interval: always }\nexit 1$/)
+    const refusal = await started([...words, '--durable', '--data', directory('nats-data')]).catch((error: unknown) => error)
+    expect((refusal as ServerDidNotStart).output).toContain('taudb: --durable: sync_interval at')
+  })
+})
