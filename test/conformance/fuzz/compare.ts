@@ -46,7 +46,7 @@ export class Comparison {
     this.ours = ours
   }
 
-  /** `database` of PostgreSQL must be empty. */
+  /** In `database` of PostgreSQL the tables t1, t2 ... are ours. */
   static async open(oraclePort: number, database: string, taudbPort: number): Promise<Comparison> {
     const comparison = new Comparison(await Client.connect(oraclePort, database), await Client.connect(taudbPort, 'postgres'))
     // Without it PostgreSQL may compute what a join then has no row for.
@@ -63,6 +63,8 @@ export class Comparison {
   async run(seed: number, statements: number): Promise<void> {
     const chance = new Chance(seed)
     const tables = makeTables(chance)
+    // What a run that was killed has left.
+    for (const { name } of tables) await this.both(`drop table if exists ${name} cascade`)
     for (const sql of tables.flatMap((table) => table.statements)) await this.ask({ sql, ordered: false, strict: true })
     const queries = new QueryMaker(chance, tables)
     for (let left = statements; left > 0; left--) {

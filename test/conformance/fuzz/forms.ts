@@ -442,7 +442,7 @@ export const aggregates: Readonly<Partial<Record<Type, readonly string[]>>> = {
     'var_pop($int4)',
     'avg(distinct $int4)',
   ],
-  float8: ['sum(floor($float8))', 'max($float8)'],
+  float8: ['sum(floor($float8))', 'max($float8 + 0)'],
   text: [
     'min($text)',
     'max($text)',
