@@ -82,4 +82,4 @@ store.flushSoon = function () {
 
 const cluster = await startCluster({ data: directory as string, port: 0 })
 process.on('SIGTERM', () => void cluster.close().then(() => process.exit(0)))
-process.stdout.write(`psql "${cluster.connectionString}"\n`)
+process.stdout.write(`taudb is ready\n  connect  psql "${cluster.connectionString}"\n`)
