@@ -165,7 +165,8 @@ export class ConflictWindow {
     const isWrite = mode !== 'S'
     if (isWrite) {
       const id = storageIdOf(key)
-      if (replaces(stamp, this.lastWrites.get(id))) this.lastWrites.set(id, stamp)
+      const last = this.lastWrites.get(id)
+      if (last !== stamp && replaces(stamp, last)) this.lastWrites.set(id, stamp)
     }
     if (stamp.marks !== undefined) {
       stamp.marks.mark(key, strengthOf(mode))

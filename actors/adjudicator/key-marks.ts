@@ -91,8 +91,8 @@ export class KeyMarks {
       }
     }
     const extent = this.lastExtent as { low: Key; high: Key }
-    if (key < extent.low) extent.low = key
     if (key > extent.high) extent.high = key
+    else if (key < extent.low) extent.low = key
   }
 
   /** Where the key is, or would be; its hash is left in `first` and `second`, whose two lowest bits are free. */
