@@ -106,31 +106,37 @@ export class Promises {
   }
 
   /** Whoever writes these keys commits above this: somebody was promised that what they have read there stays up to it (rule 9). */
-  readsMet(writes: Iterable<Mark>): Tau {
+  readsMet(changes: Changes): Tau {
     let highest = tauZero
     for (const { tau, reads } of this.open) {
-      if (reads.length > 0 && tau > highest && meets(writes, reads)) highest = tauMax(highest, tau as Tau)
+      if (reads.length > 0 && tau > highest && meets(changes, reads)) highest = tauMax(highest, tau as Tau)
     }
     return highest
   }
 }
 
-/** One of these writes changes what one of these checks has read. */
-export function meets(writes: Iterable<Mark>, checks: readonly Check[]): boolean {
+/** What a transaction marks: a lock (X) counts as a change, as DDL marks the catalog's version in other partitions without writing it. */
+interface Changes {
+  readonly writes: Iterable<Mark>
+  readonly checks: readonly Check[]
+}
+
+/** One of these changes befalls what one of these checks has read. */
+export function meets(changes: Changes, read: readonly Check[]): boolean {
   let keys: Set<Key> | undefined
-  for (const check of checks) {
-    if ('range' in check) {
-      for (const { key } of writes) if (contains(check.range, key)) return true
-    } else if (check.mode === 'R') {
-      keys ??= keysOf(writes)
+  for (const check of read) {
+    if (check.mode !== 'R') continue
+    keys ??= keysOf(changes)
+    if ('key' in check) {
       if (keys.has(check.key)) return true
-    }
+    } else for (const key of keys) if (contains(check.range, key)) return true
   }
   return false
 }
 
-function keysOf(writes: Iterable<Mark>): Set<Key> {
+function keysOf({ writes, checks }: Changes): Set<Key> {
   const keys = new Set<Key>()
   for (const { key } of writes) keys.add(key)
+  for (const check of checks) if ('key' in check && strengthOf(check.mode) > 1) keys.add(check.key)
   return keys
 }

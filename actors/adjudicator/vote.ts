@@ -2,7 +2,7 @@ import { BusError, type MaybePromise } from '../../bus/bus.ts'
 import type { Timer, World } from '../../bus/world.ts'
 import { type TransactionId, transactionIdText } from '../../protocol/ids.ts'
 import { horizonLeadMicros } from '../../protocol/limits.ts'
-import type { Check, CommitRequest, Mark, Outcome, PrepareRequest, SettleRequest, Vote } from '../../protocol/messages.ts'
+import type { Check, CommitRequest, Outcome, PrepareRequest, SettleRequest, Vote } from '../../protocol/messages.ts'
 import { type Tau, tau, tauMax } from '../../protocol/time.ts'
 import type { HighestClock } from '../actor.ts'
 import { adjudicate, type Judgement, type Jurisdiction, type Share } from './adjudicate.ts'
@@ -90,7 +90,7 @@ export class Voter {
     const { window, records, clock } = this.needs
     if (this.isStopped) throw new BusError('closed', 'adjudicator')
     if (open.isSettled) return { kind: 'no', verdict: { kind: 'tooOld', atLeast: records.acknowledged.tau } }
-    const unsent = isLeader ? undefined : this.unsentReader(share.writes)
+    const unsent = isLeader ? undefined : this.unsentReader(share)
     if (unsent !== undefined) {
       // Its record goes first, then this one gets a higher tau.
       return new Promise((resolve, reject) =>
@@ -108,7 +108,7 @@ export class Voter {
       this.open.delete(transactionIdText(share.id))
       return this.refusal(judgement)
     }
-    const tauMin = tau(tauMax(records.spent, window.promises.readsMet(share.writes)) + 1)
+    const tauMin = tau(tauMax(records.spent, window.promises.readsMet(share)) + 1)
     const latest = Math.max(clock.read(), share.tauStart, tauMin) + horizonLeadMicros
     const highest = tau(Math.min(records.acknowledged.horizon, latest))
     open.held = new Held(share, share.writes, share.checks, highest)
@@ -166,10 +166,10 @@ export class Voter {
   }
 
   /** A transaction of this partition alone joins: whoever was promised what it changes commits below it. */
-  joins(stamp: Stamp, { writes, checks }: Pick<CommitRequest, 'writes' | 'checks'>): void {
+  joins(stamp: Stamp, request: Pick<CommitRequest, 'writes' | 'checks'>): void {
     const { window, records } = this.needs
-    if (window.promises.open.size > 0) records.demand(window.promises.readsMet(writes))
-    this.reads(stamp, checks)
+    if (window.promises.open.size > 0) records.demand(window.promises.readsMet(request))
+    this.reads(stamp, request.checks)
   }
 
   /** It has read something: whoever changes that commits above it. */
@@ -179,9 +179,9 @@ export class Voter {
     this.reading.push({ stamp, checks })
   }
 
-  private unsentReader(writes: readonly Mark[]): Stamp | undefined {
+  private unsentReader(share: Share): Stamp | undefined {
     this.reading = this.reading.filter(({ stamp }) => !stamp.isFixed)
-    return this.reading.findLast(({ checks }) => meets(writes, checks))?.stamp
+    return this.reading.findLast(({ checks }) => meets(share, checks))?.stamp
   }
 
   private watchLater(): void {
