@@ -1,8 +1,10 @@
-import { SqlError, unsupported } from '../../protocol/errors.ts'
+import { notice, SqlError, unsupported } from '../../protocol/errors.ts'
+import { identifierBytesMax } from '../../protocol/limits.ts'
 import type { Interval } from '../../protocol/values/interval.ts'
 import { typeByOid } from '../../protocol/values/registry.ts'
 import { fixedZoneName } from '../../protocol/values/timezone.ts'
 import { outputDefaults } from '../../protocol/values/type.ts'
+import { clipUtf8 } from '../../protocol/values/utf8.ts'
 import { parameter, unrecognized } from './parameter.ts'
 import type { Answer } from './planned.ts'
 import type { PreparedStatement } from './prepared.ts'
@@ -55,9 +57,15 @@ export function* setVariable(session: Session, statement: PreparedStatement): Ta
   const value = flattened(name, args as readonly Constant[])
   // Outside a block it is still checked, and gone at once.
   settings.set(name, value, isLocal)
+  if (name.toLowerCase() === 'application_name') tellCut(session, value)
   if (name.toLowerCase() === 'seed') session.series = new RandomSeries(Number(value))
   if (isVain) settings.dropLocal()
   return { tag: 'SET' }
+}
+
+function tellCut(session: Session, name: string): void {
+  const cut = clipUtf8(name, identifierBytesMax)
+  if (cut !== name) session.notice(notice(`identifier "${name}" will be truncated to "${cut}"`, {}, '42622'))
 }
 
 function setMulti(session: Session, name: string, args: readonly unknown[]): void {

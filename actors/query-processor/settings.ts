@@ -1,5 +1,7 @@
 import { SqlError } from '../../protocol/errors.ts'
+import { identifierBytesMax } from '../../protocol/limits.ts'
 import type { OutputSettings } from '../../protocol/values/type.ts'
+import { clipUtf8 } from '../../protocol/values/utf8.ts'
 import { readDateStyle, readTimeZone } from './date-style.ts'
 import {
   allParameters,
@@ -295,7 +297,7 @@ export class Settings {
         return given
       default: {
         const value = canonical(known, name, given)
-        return known.name === 'application_name' ? printable(value) : value
+        return known.name === 'application_name' ? printable(clipUtf8(value, identifierBytesMax)) : value
       }
     }
   }

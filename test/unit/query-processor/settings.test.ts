@@ -50,6 +50,7 @@ test.each([
   ['extra_float_digits', '2', '2'],
   ['statement_timeout', '10s', '10s'],
   ['application_name', 'aé', 'a\\xc3\\xa9'],
+  ['application_name', 'n'.repeat(100), 'n'.repeat(63)],
   ['search_path', 'a,b', 'a,b'],
 ])('a client may start with %s = %s', (name, value, expected) => {
   expect(new Settings('postgres', new Map([[name, value]])).show(name)).toBe(expected)
