@@ -191,6 +191,15 @@ export const partitionBugs: readonly PlantedBug[] = [
       ),
   },
   {
+    name: 'a vote does not wait for the record that has read what it changes',
+    breaks: 'rule 9, ReadCheck',
+    workload: 'index-build',
+    oracle: 'specification',
+    settings: crowd,
+    faults: [{ kind: 'disturbed streams', at: 0, for: 2_000, lost: 0.2, unacknowledged: 0.2, late: 0 }],
+    plant: () => replace(Voter, 'unsentReader', () => undefined),
+  },
+  {
     name: 'one yes is enough',
     breaks: 'rule 10, FirstCommitterWins',
     workload: 'list-append',
