@@ -1,8 +1,8 @@
 import type { Key, KeyRange } from '../../protocol/key.ts'
 import type { PostImages, Write } from '../../protocol/messages.ts'
 import type { Tau } from '../../protocol/time.ts'
+import { type LateCursor, LateSortedMap } from './late-sorted-map.ts'
 import { PackedRun, type RunWalk } from './packed-run.ts'
-import { type Cursor, SortedMap } from './sorted-map.ts'
 import { type Version, versionAt, withVersion } from './versions.ts'
 
 /** A record that the disk does not hold whole. */
@@ -22,7 +22,7 @@ export interface TailPart extends TailRecord {
  * has it.
  */
 export class Tail {
-  private readonly rows = new SortedMap<Version>()
+  private readonly rows = new LateSortedMap<Version>()
   /** Large transactions. */
   private runs: PackedRun[] = []
   /** Writes applied and not yet settled. */
@@ -143,12 +143,12 @@ export class Tail {
 export class TailWalk {
   key = '' as Key
   /** Those that have not come to their end, each on its next key. */
-  private rows: Cursor<Version> | undefined
+  private rows: LateCursor<Version> | undefined
   private runs: RunWalk[]
   private readonly isReverse: boolean
   private isFirst = true
 
-  constructor(rows: Cursor<Version>, runs: RunWalk[], isReverse: boolean) {
+  constructor(rows: LateCursor<Version>, runs: RunWalk[], isReverse: boolean) {
     this.rows = rows
     this.runs = runs
     this.isReverse = isReverse
