@@ -21,6 +21,7 @@ const kinds = [
   'fault crash',
   'process started',
   'fault torn write',
+  'fault scattered write',
   'fault lost write',
   'fault message delayed',
   'fault message dropped',
@@ -51,6 +52,7 @@ test(`${seeds} seeds: nothing acknowledged is lost, every snapshot is consistent
     for (const [name, count] of report.counters) counters.set(name, (counters.get(name) ?? 0) + count)
   }
   expect(committed).toBeGreaterThan(seeds * 150)
+  process.stderr.write(`${seeds} seeds of the simulator: ${committed} committed transactions\n`)
   expect(kinds.filter((kind) => (counters.get(kind) ?? 0) === 0)).toEqual([])
   // An oracle that forbids write skew would test something else than snapshot isolation.
   const skews = (counters.get('list-append write skews') ?? 0) + (counters.get('long-fork write skews') ?? 0)
