@@ -19,17 +19,15 @@ interface Decision<Answer> {
  * again. After that a copy of the request is too late for every record, so nothing needs to be remembered. A leader keeps verdicts, a voter votes.
  */
 export class Decisions<Answer extends Verdict | Vote = Verdict> {
-  private readonly byId = new Map<string, Decision<Answer>>()
+  size = 0
+  /** By boot, then by counter: ids of one query processor count up. */
+  private readonly byBoot = new Map<string, Map<number, Decision<Answer>>>()
   private readonly decided = new Queue<Answer>()
   /** Ids that were barred before anybody asked for them to be committed: they wait far longer, and must not hold up the others. */
   private readonly barred = new Queue<Answer>()
 
-  get size(): number {
-    return this.byId.size
-  }
-
   find(id: TransactionId): MaybePromise<Answer> | undefined {
-    return this.byId.get(nameOf(id))?.verdict
+    return this.byBoot.get(id.boot)?.get(id.counter)?.verdict
   }
 
   /** Its `until` lies so far ahead that it must not hold up the others. */
@@ -60,19 +58,31 @@ export class Decisions<Answer extends Verdict | Vote = Verdict> {
   }
 
   private add(id: TransactionId, until: Tau, verdict: MaybePromise<Answer>): Decision<Answer> {
-    const name = nameOf(id)
-    assert(!this.byId.has(name), 'an id is decided once')
+    let ofBoot = this.byBoot.get(id.boot)
+    if (ofBoot === undefined) {
+      ofBoot = new Map()
+      this.byBoot.set(id.boot, ofBoot)
+    }
+    assert(!ofBoot.has(id.counter), 'an id is decided once')
     const decision: Decision<Answer> = { id, until, verdict, isKnown: !(verdict instanceof Promise) }
-    this.byId.set(name, decision)
+    ofBoot.set(id.counter, decision)
+    this.size++
     return decision
   }
 
   /** Forgets what no later request can concern. Answers the tau that the journal must pass to keep the bound, where it is exceeded. */
   prune(acknowledged: Tau): Tau | undefined {
     for (const queue of [this.decided, this.barred]) {
-      for (let due = queue.due(acknowledged); due !== undefined; due = queue.due(acknowledged)) this.byId.delete(nameOf(due.id))
+      for (let due = queue.due(acknowledged); due !== undefined; due = queue.due(acknowledged)) this.forget(due.id)
     }
-    return this.byId.size > decisionsMax ? this.decided.first()?.until : undefined
+    return this.size > decisionsMax ? this.decided.first()?.until : undefined
+  }
+
+  private forget({ boot, counter }: TransactionId): void {
+    const ofBoot = this.byBoot.get(boot)
+    if (ofBoot?.delete(counter) !== true) return
+    this.size--
+    if (ofBoot.size === 0) this.byBoot.delete(boot)
   }
 }
 
@@ -99,9 +109,4 @@ class Queue<Answer> {
     }
     return first
   }
-}
-
-/** A map key without the hexadecimal spelling that people get to see. */
-function nameOf({ boot, counter }: TransactionId): string {
-  return `${counter}.${boot}`
 }

@@ -93,7 +93,8 @@ function* bindChecked(session: Session, name: string, source: PortalSource): Tas
 }
 
 function keepPortal(session: Session, name: string, source: PortalSource): void {
-  session.closePortalNamed(name)
+  // Set over what was there: a map that is emptied and filled for every statement makes itself anew each time.
+  session.portals.get(name)?.close()
   session.portals.set(name, new Portal(source, false, session.statementTime))
   session.output.bindComplete()
 }
