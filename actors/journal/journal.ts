@@ -141,6 +141,7 @@ export class Journal {
     const horizon = tau(Math.max(claimTau, clock + leadMicros))
     const outcome = await ownership.append(statement, bodyOf(encodeStatement(statement)), { tau: claimTau, horizon })
     if (outcome.kind === 'full') throw new Error('the journal has no room for a claim: free disk space and start again')
+    this.checkOwner(owner)
     ownership.claimedAt = outcome.sentAt
     this.deposed = options.deposed
     return ownership
@@ -149,10 +150,12 @@ export class Journal {
   /** Rule 1: a claim may be sent once the predecessor's lease has run out, it said farewell, or a lock proves it dead. */
   private async waitForPredecessor(isOwned: () => boolean): Promise<void> {
     for (;;) {
-      if (this.log.exclusive || this.chain.end === undefined || this.chain.end.released) return
+      const isVacant = this.log.exclusive || this.chain.end === undefined || this.chain.end.released
+      if (isVacant && this.own === undefined) return
       const rest = this.heardAt + leaseMicros * 1.1 - this.world.clock.monotonic()
       if (this.isClosed) throw new BusError('closed', 'journal')
-      if (rest <= 0 && !isOwned()) return
+      // What this process had under way when it was deposed is settled first.
+      if (rest <= 0 && this.own === undefined && !isOwned()) return
       await this.world.clock.sleep(Math.max(standByMs, Math.ceil(rest / 1_000)))
     }
   }
@@ -211,11 +214,17 @@ export class Journal {
     this.following?.close()
   }
 
-  /** Sends one message until the log has answered for good (rule 6). Used by the owner only. */
-  async send(bytes: Buffer, record: JournalRecord | undefined): Promise<'appended' | 'full'> {
+  /**
+   * Sends one message until the log has answered for good (rule 6). Used by the owner only: behind the record of another one nothing of
+   * `owner` may follow but a claim, and the log would take it.
+   */
+  async send(bytes: Buffer, record: JournalRecord | undefined, owner: Owner): Promise<Sequence | 'full'> {
     assert(this.own === undefined, 'one message is in flight')
     this.rethrow()
-    const expected = this.chain.end?.sequence ?? sequence(0)
+    const { end } = this.chain
+    const isClaim = record?.kind === 'epoch' && record.epoch !== end?.epoch
+    if (!isClaim) this.checkOwner(owner)
+    const expected = end?.sequence ?? sequence(0)
     this.own = { bytes, hash: messageHash(bytes), record }
     try {
       for (let sent = 1; ; sent++) {
@@ -223,8 +232,9 @@ export class Journal {
         this.rethrow()
         const answer = await this.judge(outcome, bytes, expected)
         if (answer !== 'resend') {
-          if (answer === 'appended') await this.delivering
-          return answer
+          if (answer === 'full') return 'full'
+          await this.delivering
+          return sequence(expected + 1)
         }
         if (sent >= (this.log.exclusive ? resendsToDiskMax : resendsMax))
           throw new Error('the journal does not answer: giving up')
@@ -239,7 +249,8 @@ export class Journal {
     switch (outcome.kind) {
       case 'appended':
         assert(outcome.sequence === expected + 1, 'an append lands where it was expected')
-        assert(this.chain.end?.sequence === outcome.sequence, 'what is acknowledged has been followed')
+        // A late acknowledgement: another owner may have written behind it by now.
+        assert((this.chain.end?.sequence ?? 0) >= outcome.sequence, 'what is acknowledged has been followed')
         return 'appended'
       case 'full':
         return 'full'
@@ -251,8 +262,17 @@ export class Journal {
           break
         }
         if (outcome.last <= expected) return 'resend'
-        throw new Fenced(`another owner has written to partition ${this.partition}`)
+        throw this.fenced()
     }
+  }
+
+  /** Throws Fenced once the journal is another's. */
+  checkOwner(owner: Owner): void {
+    if (this.chain.end?.owner !== owner) throw this.fenced()
+  }
+
+  private fenced(): Fenced {
+    return new Fenced(`another owner has written to partition ${this.partition}`)
   }
 
   private take(entry: LogEntry): void {
@@ -325,29 +345,35 @@ export class Ownership {
     const head: RecordHead = { ...writer, ...times, prevHash: journal.end?.hash ?? '' }
     const lastPart = partCount(body) - 1
     let part = 0
+    let at: Sequence | 'full' = 'full'
     for (const payload of bodyParts(body)) {
       const prevHash = journal.end?.hash ?? ''
       const isLast = part++ === lastPart
       const message = isLast ? encodeLast(content.kind, head, prevHash, lastPart, payload) : encodePart(writer, prevHash, payload)
       const record = isLast ? ({ ...head, ...content } as JournalRecord) : undefined
-      if ((await journal.send(message, record)) === 'full') return { kind: 'full' }
+      at = await journal.send(message, record, writer.owner)
+      if (at === 'full') return { kind: 'full' }
     }
-    return { kind: 'appended', sequence: (journal.end as JournalEnd).sequence, sentAt }
+    assert(at !== 'full', 'a record has a message')
+    return { kind: 'appended', sequence: at, sentAt }
   }
 
   /** Appends one message of the stage: its first one where `isFirst`, which voids the stage before. */
-  stage(message: Pick<StageMessage, 'goesOn' | 'payload'>, isFirst: boolean): Promise<'appended' | 'full'> {
+  async stage(message: Pick<StageMessage, 'goesOn' | 'payload'>, isFirst: boolean): Promise<'appended' | 'full'> {
     const { journal, writer } = this
+    journal.checkOwner(writer.owner)
     const end = journal.end as JournalEnd
     const open = isFirst ? undefined : journal.openStage
     assert(isFirst || open !== undefined, 'a stage goes on where it was left')
     const at = open === undefined ? { stage: end.sequence + 1, index: 0 } : { stage: open.stage, index: open.messages }
-    return journal.send(encodeStage(writer, end.hash, { ...at, ...message }), undefined)
+    const staged = await journal.send(encodeStage(writer, end.hash, { ...at, ...message }), undefined, writer.owner)
+    return staged === 'full' ? 'full' : 'appended'
   }
 
   /** The record of the transaction that was staged: one small message, and the commit point. */
   async appendStaged(content: RecordContent & { kind: 'commit' }, times: RecordTimes): Promise<Appended> {
     const { journal, writer } = this
+    journal.checkOwner(writer.owner)
     const [transaction] = content.transactions
     const { openStage } = journal
     assert(transaction !== undefined && openStage !== undefined, 'what a record names has been staged')
@@ -355,8 +381,8 @@ export class Ownership {
     const prevHash = journal.end?.hash ?? ''
     const head: RecordHead = { ...writer, ...times, prevHash }
     const message = encodeStaged(head, prevHash, openStage, transaction)
-    if ((await journal.send(message, { ...head, ...content })) === 'full') return { kind: 'full' }
-    return { kind: 'appended', sequence: (journal.end as JournalEnd).sequence, sentAt }
+    const at = await journal.send(message, { ...head, ...content }, writer.owner)
+    return at === 'full' ? { kind: 'full' } : { kind: 'appended', sequence: at, sentAt }
   }
 
   preview(staging: Pick<Staging, 'kind' | 'writes'>): MaybePromise<void> {

@@ -127,7 +127,10 @@ test('owners, standbys, storage, query processors and nats-server are killed or 
       const [before, from] = [bank.acknowledged.size, Date.now()]
       for (let i = 0; i < 1_500 && bank.acknowledged.size < before + 10; i++) await pause(10)
       outages.push(`${name} ${Date.now() - from} ms`)
-      expect(bank.acknowledged.size).toBeGreaterThanOrEqual(before + 10)
+      const said = members.map((member) => `${member.name}: ${member.process.output()}`).join('')
+      expect(bank.acknowledged.size, `${name}: nothing goes on\n${outages.join(', ')}\n${said}`).toBeGreaterThanOrEqual(
+        before + 10,
+      )
       await pause(runMs)
     }
     await goesOn('start')
