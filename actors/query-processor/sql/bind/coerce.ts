@@ -58,7 +58,8 @@ export function coerceType(statement: Statement, expr: Expr, target: TypeRef, co
       assert(expr.value === null || typeof expr.value === 'string', 'an unknown constant is a text')
       const typmod = target.oid === intervalOid ? target.typmod : -1
       const value = expr.value === null ? null : literal(statement, expr.value, typeRef(target.oid, typmod), at)
-      return statement.place({ kind: 'constant', type: typeRef(target.oid, typmod), value }, leftmost(at, location))
+      // A literal stands where it is written, wherever its type is.
+      return statement.place({ kind: 'constant', type: typeRef(target.oid, typmod), value }, at)
     }
     if (expr.kind === 'parameter') return coerceParameter(statement, expr, target.oid, location)
   }
@@ -109,16 +110,17 @@ function coerceParameter(statement: Statement, expr: Expr & { kind: 'parameter' 
 }
 
 /** coerce_type_typmod: fits a value of the type to varchar(n), numeric(p,s) ... */
-export function coerceTypmod(statement: Statement, expr: Expr, target: TypeRef, explicit: boolean): Expr {
+export function coerceTypmod(statement: Statement, expr: Expr, target: TypeRef, explicit: boolean, location = -1): Expr {
+  const at = leftmost(statement.locationOf(expr), location)
   if (target.typmod < 0) {
     // A numeric(6,2) cast to numeric promises no scale any more.
     if (!explicit || expr.type.typmod < 0 || expr.type.oid !== target.oid) return expr
-    return statement.place({ kind: 'relabel', type: target, argument: expr }, statement.locationOf(expr))
+    return statement.place({ kind: 'relabel', type: target, argument: expr }, at)
   }
   if (expr.type.typmod === target.typmod) return expr
   const element = arrayElement(target.oid)
   if (!hasTypmodCoercion(element === 0 ? target.oid : element)) return expr
-  return statement.place({ kind: 'typmod', type: target, argument: expr, explicit }, statement.locationOf(expr))
+  return statement.place({ kind: 'typmod', type: target, argument: expr, explicit }, at)
 }
 
 /** coerce_to_target_type; undefined: there is no such cast. */
@@ -131,7 +133,7 @@ export function coerceToTarget(
 ): Expr | undefined {
   if (!canCoerceOne(expr.type.oid, target.oid, context)) return undefined
   const coerced = coerceType(statement, expr, target, context, location)
-  return coerceTypmod(statement, coerced, target, context === 'explicit')
+  return coerceTypmod(statement, coerced, target, context === 'explicit', location)
 }
 
 /** For WHERE, ON, AND ...: `argument of WHERE must be type boolean, not type integer`. */

@@ -194,7 +194,6 @@ function bindCast(scope: QueryScope, cast: TypeCast): Expr {
   const location = castLocation < 0 ? locationIn(cast.typeName) : castLocation
   const coerced = coerceToTarget(statement, expr, target, 'explicit', location)
   if (coerced === undefined) throw cannotCast(scope, expr, target.oid, location)
-  // A literal of the type without a typmod is a constant already: it keeps its place for errors.
   return coerced
 }
 
