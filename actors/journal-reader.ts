@@ -1,5 +1,5 @@
 /** `taudb journal dump | verify`: reads the log of a data directory without touching it, also while a server has it open. */
-import { checkDataDirectory, refusal } from '../bus/data-directory.ts'
+import { checkDataDirectory, journalsIn, refusal } from '../bus/data-directory.ts'
 import { readLogFiles } from '../bus/embedded-log.ts'
 import { LogCorrupt } from '../bus/log.ts'
 import { realFiles } from '../bus/real-world.ts'
@@ -14,7 +14,7 @@ type Print = (line: string) => void
 export function dumpJournal(data: string, print: Print): number {
   return walk(data, print, (record, sequence) => {
     print(
-      `${sequence} ${record.kind} tau ${record.tau} (${new Date(record.tau / 1_000).toISOString()}) epoch ${record.epoch} horizon ${record.horizon}`,
+      `${record.partition === 0 ? '' : `partition ${record.partition}: `}${sequence} ${record.kind} tau ${record.tau} (${new Date(record.tau / 1_000).toISOString()}) epoch ${record.epoch} horizon ${record.horizon}`,
     )
     if (record.kind !== 'commit') return
     for (const transaction of record.transactions) {
@@ -64,18 +64,20 @@ export function verifyJournal(data: string, print: Print): number {
   return 0
 }
 
+/** Every journal of the directory, one after the other. */
 function walk(data: string, print: Print, visit: (record: JournalRecord, sequence: number) => void): number {
-  const chain = new Chain(partition(0))
-  const directory = `${checkDataDirectory(data)}/journal`
-  try {
-    for (const entry of readLogFiles(realFiles, directory)) {
-      const record = chain.accept(entry)?.decode()
-      if (record !== undefined) visit(record, entry.sequence)
+  for (const [p, directory] of journalsIn(realFiles, checkDataDirectory(data)).entries()) {
+    const chain = new Chain(partition(p))
+    try {
+      for (const entry of readLogFiles(realFiles, directory)) {
+        const record = chain.accept(entry)?.decode()
+        if (record !== undefined) visit(record, entry.sequence)
+      }
+    } catch (error) {
+      if (!(error instanceof LogCorrupt)) throw refusal(directory, error)
+      print(error.message)
+      return 1
     }
-    return 0
-  } catch (error) {
-    if (!(error instanceof LogCorrupt)) throw refusal(directory, error)
-    print(error.message)
-    return 1
   }
+  return 0
 }

@@ -58,21 +58,30 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
  * directories are made before anything is written in one of them. Throws DirectoryRefused where there are others.
  */
 export function journalsOf(files: Files, directory: string, wanted: number | undefined): string[] {
-  const path = (partition: number): string => `${directory}/journal${partition === 0 ? '' : `-${partition}`}`
-  let count = 0
-  while (files.exists(path(count))) count++
+  const found = journalsIn(files, directory)
+  const count = found.length
   if (count > 0 && wanted !== undefined && wanted !== count) {
     throw new DirectoryRefused(
       `${directory} was made with ${count} ${count === 1 ? 'partition' : 'partitions'}: leave --partitions out or say ${count}`,
     )
   }
-  const paths = Array.from({ length: count === 0 ? (wanted ?? 1) : count }, (_, partition) => path(partition))
-  if (count > 0) return paths
+  if (count > 0) return found
+  const paths = Array.from({ length: wanted ?? 1 }, (_, partition) => journalPath(directory, partition))
   // The first one last: as long as it is missing, the database is a fresh one.
   for (const one of [...paths].reverse()) files.makeDirectory(one)
   files.syncDirectory(directory)
   return paths
 }
+
+/** Those that are there. */
+export function journalsIn(files: Files, directory: string): string[] {
+  const paths: string[] = []
+  for (let path = journalPath(directory, 0); files.exists(path); path = journalPath(directory, paths.length)) paths.push(path)
+  return paths
+}
+
+const journalPath = (directory: string, partition: number): string =>
+  `${directory}/journal${partition === 0 ? '' : `-${partition}`}`
 
 /** A power cut leaves the file whole or not there: half of it would make the directory nobody's. */
 function writeSynced(directory: string, text: string): void {
