@@ -53,6 +53,7 @@ interface Entry {
 }
 
 export interface WindowBounds {
+  /** Keys and transactions together. */
   readonly entriesMax: number
   /** Entries older than this, in tau, may go. */
   readonly ageMicrosMax: number
@@ -259,7 +260,8 @@ export class ConflictWindow {
     while (this.oldest < this.joined.length && budget > 0) {
       const stamp = this.joined[this.oldest] as Stamp
       const isOld = stamp.tau < acknowledged - ageMicrosMax
-      const isCrowded = this.entryCount > entriesMax || this.largeKeys > largeKeysMax
+      // Transactions count as their keys do: ten thousand of them a second write the same keys for as long as they like.
+      const isCrowded = this.entryCount + this.joined.length - this.oldest > entriesMax || this.largeKeys > largeKeysMax
       if (stamp.tau > acknowledged || !(isOld || this.forgotten > 0 || isCrowded)) break
       this.floor = tauMax(this.floor, stamp.tau as Tau)
       const end = Math.min(stamp.entries.length, this.forgotten + budget)

@@ -73,9 +73,13 @@ test('what is pruned for age or room raises the floor', () => {
   expect([window.floor, window.size]).toEqual([11, 8])
   for (let i = 0; i < 200; i++) committed(window, 2_000 + i, [[`n${i}`, 'X']])
   window.prune(tau(2_199))
-  expect([window.floor, window.size]).toEqual([2_099, 100])
-  expect(window.barring(k('n99'), 'X', tau(2_050))).toBe(undefined)
-  expect(window.barring(k('n100'), 'X', tau(2_050))).toBeDefined()
+  // A hundred keys and transactions together.
+  expect([window.floor, window.size]).toEqual([2_149, 50])
+  expect(window.barring(k('n149'), 'X', tau(2_050))).toBe(undefined)
+  expect(window.barring(k('n150'), 'X', tau(2_050))).toBeDefined()
+  for (let i = 0; i < 200; i++) committed(window, 2_200 + i, [['same', 'X']])
+  window.prune(tau(2_399))
+  expect([window.floor, window.size]).toEqual([2_300, 1])
 })
 
 test('what is not acknowledged is never pruned', () => {
