@@ -1,5 +1,7 @@
 /** The bus over NATS, against a real nats-server: what every bus promises, within a process and between two, and what only a network can do. */
-import { connect } from '@nats-io/transport-node'
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { connect, nkeys } from '@nats-io/transport-node'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Bus, BusError, BusRefused } from '../../bus/bus.ts'
 import { type Codec, NatsBus } from '../../bus/nats.ts'
@@ -14,6 +16,7 @@ import { busContract } from '../bus-contract.ts'
 import { type NatsServers, startNats } from '../support/nats-server.ts'
 import { type FaultProxy, startProxy } from '../support/proxy.ts'
 import { testWorld } from '../unit/circle/driver.ts'
+import { temporaryDirectory } from './server-process.ts'
 
 const { clock } = testWorld()
 let servers: NatsServers & { readonly url: string }
@@ -214,6 +217,54 @@ describe('who may come in', () => {
     const refusal = Nats.connect({ servers: [closed.url] }, clock)
     await expect(refusal).rejects.toThrow(BusRefused)
     await expect(refusal).rejects.toThrow('check user, password, NKey or credentials')
+  })
+
+  test('TLS: with the right certificates, and not without', async () => {
+    using directory = temporaryDirectory('nats-tls')
+    const [cert, key] = [`${directory.path}/cert.pem`, `${directory.path}/key.pem`]
+    const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost']
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+    const made = spawnSync('openssl', ['req', '-x509', ...curve, '-days', '2', ...subject, '-keyout', key, '-out', cert])
+    expect(made.status).toBe(0)
+    const secure = await startNats({ jetstream: false, config: `tls { cert_file: "${cert}", key_file: "${key}" }` })
+    open.push(() => secure.dispose())
+    const bus = await busAt(secure.url, plain, { tls: { ca: readFileSync(cert, 'utf8') } })
+    bus.serve('here', () => 'yes')
+    await bus.settled()
+    const other = await busAt(secure.url, plain, { tls: { ca: readFileSync(cert, 'utf8') } })
+    expect(await asked(other, 'here', 1)).toBe('yes')
+    await expect(Nats.connect({ servers: [secure.url], tls: {}, connectMsMax: 100 }, clock)).rejects.toThrow(BusRefused)
+  })
+
+  test('an NKey: the seed stays here, the server knows the public half', async () => {
+    const pair = nkeys.createUser()
+    const closed = await startNats({ jetstream: false, config: `authorization { users: [{ nkey: ${pair.getPublicKey()} }] }` })
+    open.push(() => closed.dispose())
+    const bus = await busAt(closed.url, plain, { nkeySeed: new TextDecoder().decode(pair.getSeed()) })
+    await bus.settled()
+    const stranger = new TextDecoder().decode(nkeys.createUser().getSeed())
+    await expect(Nats.connect({ servers: [closed.url], nkeySeed: stranger }, clock)).rejects.toThrow(BusRefused)
+  })
+
+  test("who may publish little can do little: permissions are the server's, and a request that is forbidden ends", async () => {
+    const permissions = '{ publish: ["allowed", "_INBOX.>"], subscribe: ["allowed", "_INBOX.>"] }'
+    const closed = await startNats({
+      jetstream: false,
+      config: `authorization { users: [{ user: all, password: a }, { user: some, password: b, permissions: ${permissions} }] }`,
+    })
+    open.push(() => closed.dispose())
+    const [there, here] = [
+      await busAt(closed.url, plain, { user: 'all', password: 'a' }),
+      await busAt(closed.url, plain, { user: 'some', password: 'b' }),
+    ]
+    let calls = 0
+    there.serve('allowed', () => 'yes')
+    there.serve('forbidden', () => ++calls)
+    await there.settled()
+    expect(await asked(here, 'allowed', 1)).toBe('yes')
+    expect(await asked(here, 'forbidden', 1, 300)).toBe('timeout')
+    expect(await asked(here, 'allowed', 1)).toBe('yes')
+    expect(calls).toBe(0)
   })
 
   test('nobody there: one line that says so', async () => {
