@@ -1,4 +1,5 @@
 import { assert } from '../../protocol/assert.ts'
+import { queryCanceled } from '../../protocol/errors.ts'
 import { readOnlyTransaction } from './block.ts'
 import { type Answer, newRun } from './planned.ts'
 import type { PreparedStatement } from './prepared.ts'
@@ -16,6 +17,7 @@ export function* runDdl(session: Session, statement: PreparedStatement, isOneOfS
   const catalog = yield* arrived(session.catalog())
   assert(catalog instanceof CatalogSnapshot, 'the session reads catalogs from the cache')
   const { run, release } = newRun(session, catalog, [])
+  let isOver = false
   const context: DdlContext = {
     access: block.transaction,
     catalog,
@@ -31,6 +33,8 @@ export function* runDdl(session: Session, statement: PreparedStatement, isOneOfS
     newOids: (count) => runtime.oids.draw(count),
     randomBytes: (length) => session.random.bytes(length),
     now: session.transactionTime,
+    // Cancelled while it waited for storage, it goes on unheard: only to here.
+    pause: () => (isOver ? Promise.reject(queryCanceled()) : session.interrupts.pause()),
     notice: (notice) => session.notice(notice),
   }
   try {
@@ -45,6 +49,7 @@ export function* runDdl(session: Session, statement: PreparedStatement, isOneOfS
       ...(result.rows !== undefined && { rows: result.rows }),
     }
   } finally {
+    isOver = true
     release()
   }
 }

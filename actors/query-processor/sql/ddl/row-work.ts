@@ -9,9 +9,10 @@ import { quoteIdentifier } from '../catalog/quote.ts'
 import type { Index, Table } from '../catalog/schema.ts'
 import { type Compiled, ExpressionCompiler } from '../execute/compile-expression.ts'
 import { newFrame } from '../execute/execute.ts'
-import type { Frame, Row } from '../execute/frame.ts'
+import { type Frame, pause, type Row, settled, Turns } from '../execute/frame.ts'
 import { tableLayout } from '../execute/prepare.ts'
 import { compileRowDecoder } from '../execute/row-decoder.ts'
+import type { Suspension } from '../execute/run.ts'
 import { evaluateWaiting } from '../execute/site.ts'
 import type { Plan } from '../plan/node.ts'
 import { sqlType } from '../plan/sql-type.ts'
@@ -41,15 +42,26 @@ export interface RowWorkOrder {
 
 export async function doRowWork(work: DdlWork, order: RowWorkOrder): Promise<void> {
   const { context } = work
+  for (const { promise } of rowWork(work, order)) {
+    await (promise ?? context.pause?.())
+    context.run.checkInterrupts()
+  }
+}
+
+function* rowWork(work: DdlWork, order: RowWorkOrder): Generator<Suspension, void, void> {
+  const { context } = work
   const range = prefixRange(storagePrefix(order.source.storageId))
   // What the rows say must hold until we commit: nobody may write one meanwhile.
   context.access.checkRange(range)
   const pass = new RowPass(work, order)
   const scan = context.access.scan({ range, reverse: false, rowsMax: Number.POSITIVE_INFINITY })
-  for (let batch = await scan.next(); batch !== undefined; batch = await scan.next()) {
-    for (const [i, key] of batch.keys.entries()) await pass.row(key, batch.rows[i] as Uint8Array)
-    context.run.checkInterrupts()
-    if (context.run.shouldYield()) await context.pause?.()
+  const turns = new Turns(context.run)
+  for (let batch = yield* settled(scan.next()); batch !== undefined; batch = yield* settled(scan.next())) {
+    const { keys, rows } = batch
+    for (let i = 0; i < keys.length; i++) {
+      yield* pass.row(keys[i] as Key, rows[i] as Uint8Array)
+      if (turns.due()) yield pause
+    }
   }
 }
 
@@ -99,15 +111,15 @@ class RowPass {
     this.frame = newFrame(compiler.slotCount, work.context.run, { rows: 0 })
   }
 
-  async row(key: Key, bytes: Uint8Array): Promise<void> {
+  *row(key: Key, bytes: Uint8Array): Generator<Suspension, void, void> {
     const source = this.decode(key, bytes)
     const row = [...source]
     for (const position of this.dropped) row[position] = null
-    for (const { position, value } of this.computed) row[position] = await evaluated(value, source, this.frame)
+    for (const { position, value } of this.computed) row[position] = yield* evaluateWaiting(value, source, this.frame)
     for (const [position, next] of this.order.counted) row[position] = next()
     this.validate(row)
     for (const { name, value } of this.checks) {
-      if ((await evaluated(value, row, this.frame)) === false) throw this.checkViolation(name)
+      if ((yield* evaluateWaiting(value, row, this.frame)) === false) throw this.checkViolation(name)
     }
     if (this.order.rewrite) this.place(row, key)
     else this.enter(this.order.indexes, row, key)
@@ -204,12 +216,7 @@ export async function constantOf(work: DdlWork, expr: Expr): Promise<Value> {
     throw new SqlError('0A000', 'a subquery in a table definition is not supported')
   })
   const compiled = compiler.compile(expr, [])
-  return evaluated(compiled, [], newFrame(compiler.slotCount, work.context.run, { rows: 0 }))
-}
-
-async function evaluated(compiled: Compiled, row: Row, frame: Frame): Promise<Value> {
-  if (compiled.sites.length === 0) return compiled.evaluate(row, frame)
-  const evaluation = evaluateWaiting(compiled, row, frame)
+  const evaluation = evaluateWaiting(compiled, [], newFrame(compiler.slotCount, work.context.run, { rows: 0 }))
   for (let step = evaluation.next(); ; step = evaluation.next()) {
     if (step.done === true) return step.value
     await step.value.promise
