@@ -363,7 +363,7 @@ export const protocolBugs: readonly PlantedBug[] = [
 export const forgetful = (): (() => void) =>
   replace(Decisions, 'add', (original, self, [id, ...rest]) => {
     const { boot, counter } = id as { boot: string; counter: number }
-    ;(self.byId as Map<string, unknown>).delete(`${counter}.${boot}`)
+    ;(self.byBoot as Map<string, Map<number, unknown>>).get(boot)?.delete(counter)
     return original(id, ...rest)
   })
 
