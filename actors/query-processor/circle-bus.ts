@@ -35,9 +35,9 @@ const getMsMax = 500
 /** A batch looks at some ten thousand keys at most. */
 const scanMsMax = 2_000
 const vacuumMsMax = 600_000
-const outcomeMsMax = 2_000
-const commitMsMin = 3_000
-const commitShare = 0.5
+const outcomeMsMax = 1_000
+const commitMsMin = 1_500
+const commitShare = 0.3
 
 /** Doubts remembered. */
 const doubtedMax = 10_000
