@@ -185,6 +185,10 @@ export class Lexer {
     for (;;) {
       let closed = false
       while (at < length) {
+        if (!escapes) {
+          at = text.indexOf("'", at)
+          if (at < 0) break
+        }
         const c = text.charCodeAt(at)
         if (escapes && c === backslash) at += 2
         else if (c !== quote) at++

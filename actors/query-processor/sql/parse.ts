@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { type Notice, SqlError } from '../../../protocol/errors.ts'
 import { takeDialect } from './dialect.ts'
 import { Lexer, nestsTooDeep, TokenKind } from './lex.ts'
+import { type ShortText, withoutLongLiterals } from './long-literals.ts'
 import { truncations } from './truncation.ts'
 
 /**
@@ -29,7 +30,8 @@ interface Wasm {
   _wasm_free_parse_result(result: number): void
   getValue(pointer: number, type: 'i32'): number
   UTF8ToString(pointer: number): string
-  stringToUTF8(text: string, pointer: number, bytes: number): void
+  /** The memory of now: it may grow. */
+  readonly HEAPU8: Uint8Array
 }
 interface Options {
   instantiateWasm(imports: object, receive: (instance: object) => void): unknown
@@ -77,14 +79,29 @@ interface RawStatement {
 export function parse(sql: string): ParsedStatement[] {
   if (sql.includes('\0')) throw new SqlError('22021', 'invalid byte sequence for encoding "UTF8": 0x00')
   if (isEmpty(sql)) return []
+  const short = withoutLongLiterals(sql)
+  if (short === undefined) return parseWhole(sql)
+  try {
+    return parseWhole(short.text, { sql, short })
+  } catch (error) {
+    // What is wrong is told in the text's own words and places.
+    if (error instanceof SqlError) return parseWhole(sql)
+    throw error
+  }
+}
+
+function parseWhole(sql: string, written?: { readonly sql: string; readonly short: ShortText }): ParsedStatement[] {
   if (nestsTooDeep(sql)) throw stackDepthExceeded()
   const { text, asyncAt } = takeDialect(sql)
   const bytes = Buffer.byteLength(text)
   const toIndex = bytes === text.length ? undefined : byteIndex(text)
   const positionOf = (location: number | undefined): number | undefined => {
     if (location === undefined || location < 0) return undefined
+    if (written !== undefined) return codePointsBefore(written.sql, written.short.indexIn(toIndex?.(location) ?? location)) + 1
     return toIndex === undefined ? location + 1 : codePointsBefore(text, toIndex(location)) + 1
   }
+  const textBetween = (from: number, to: number): string =>
+    written === undefined ? sql.slice(from, to) : written.sql.slice(written.short.indexIn(from), written.short.indexIn(to))
   const notices = truncations(sql)
   return parseRaw(text, bytes).map((raw, i) => {
     const from = raw.stmt_location ?? 0
@@ -92,8 +109,8 @@ export function parse(sql: string): ParsedStatement[] {
     const start = toIndex === undefined ? from : toIndex(from)
     const end = toIndex === undefined ? to : toIndex(to)
     return {
-      node: raw.stmt,
-      text: sql.slice(start, end).trim(),
+      node: written === undefined ? raw.stmt : written.short.whole(raw.stmt),
+      text: textBetween(start, end).trim(),
       isAsync: asyncAt.some((at) => at >= start && at < end),
       positionOf,
       ...(i === 0 && notices.length > 0 && { notices }),
@@ -124,16 +141,26 @@ function call(text: string, bytes: number): readonly RawStatement[] {
   const pointer = wasm._malloc(bytes + 1)
   if (pointer === 0) throw new RangeError('the parser is out of memory')
   let result = 0
-  wasm.stringToUTF8(text, pointer, bytes + 1)
+  const memory = memoryOf(wasm)
+  memory.utf8Write(text, pointer, bytes)
+  memory[pointer + bytes] = 0
   result = wasm._wasm_parse_query_raw(pointer)
   if (result === 0) throw new RangeError('the parser is out of memory')
   const errorPointer = wasm.getValue(result + 8, 'i32')
   const error = errorPointer === 0 ? undefined : readError(errorPointer)
-  const tree = error === undefined ? wasm.UTF8ToString(wasm.getValue(result, 'i32')) : ''
+  const tree = error === undefined ? textAt(wasm.getValue(result, 'i32')) : ''
   wasm._free(pointer)
   wasm._wasm_free_parse_result(result)
   if (error !== undefined) throw error
   return (JSON.parse(tree) as { readonly stmts?: readonly RawStatement[] }).stmts ?? []
+}
+
+const memoryOf = ({ HEAPU8 }: Wasm): Buffer => Buffer.from(HEAPU8.buffer, HEAPU8.byteOffset, HEAPU8.length)
+
+/** The library's own way goes through a text byte by byte. */
+function textAt(pointer: number): string {
+  const memory = memoryOf(wasm)
+  return memory.utf8Slice(pointer, memory.indexOf(0, pointer))
 }
 
 /** struct { char *message, *funcname, *filename; int lineno, cursorpos; char *context; }: cursorpos counts characters from 1, 0 is unknown. */

@@ -47,3 +47,27 @@ test('a thousand statements that overflow the parser leave it as it was', () => 
   for (let i = 0; i < 20; i++) expect(told(cases)).toMatch(/^42601 memory exhausted|^54001/)
   expect(told('select 1')).toBe('select 1')
 })
+
+test('a long literal does not go through the grammar: tree, texts and places are those of the text as it is written', () => {
+  const literal = "x'' é ".repeat(5_000)
+  const sql = `select '${literal}' as é, nope; select 1, 'b${literal}', zap`
+  const trees = parse(sql) as readonly {
+    readonly node: { SelectStmt: { targetList: never[] } }
+    text: string
+    positionOf: Position
+  }[]
+  expect(trees.map(({ text }) => `${text};`).join(' ')).toBe(`${sql};`)
+  const targets = trees.map(({ node }) => node.SelectStmt.targetList.map(({ ResTarget }) => ResTarget as Target))
+  expect(targets[0]?.[0]?.val.A_Const?.sval.sval).toBe("x' é ".repeat(5_000))
+  expect(trees[0]?.positionOf(targets[0]?.[1]?.location)).toBe(sql.indexOf('nope') + 1)
+  expect(trees[1]?.positionOf(targets[1]?.[2]?.location)).toBe(sql.indexOf('zap') + 1)
+  const broken = `select '${literal}' frm '${literal}'`
+  expect(() => parse(broken)).toThrow(expect.objectContaining({ message: `syntax error at or near "'${literal}'"` }))
+})
+
+type Position = (location: number | undefined) => number | undefined
+
+interface Target {
+  readonly location: number
+  readonly val: { readonly A_Const?: { readonly sval: { readonly sval: string } } }
+}

@@ -127,7 +127,8 @@ export class Statement {
   readonly subqueryNames = new WeakMap<object, string>()
   /** What each relation's columns are to a client: an output that is a plain column says where it comes from. */
   readonly origins = new Map<RelationId, readonly OutputColumn[]>()
-  private readonly locations = new WeakMap<Expr, number>()
+  /** No WeakMap: what it holds lives as long, and the collector goes through tens of thousands of weak entries again and again. */
+  private readonly locations = new Map<Expr, number>()
   private relationCount = 0
   private cteCount = 0
   private depth = 0
