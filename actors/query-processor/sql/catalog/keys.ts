@@ -1,5 +1,13 @@
 import type { Oid } from '../../../../protocol/ids.ts'
-import { firstUserStorageId, type Key, type KeyRange, pinnedKey, prefixRange, storageIdOf, storagePrefix } from '../../../../protocol/key.ts'
+import {
+  firstUserStorageId,
+  type Key,
+  type KeyRange,
+  pinnedKey,
+  prefixRange,
+  storageIdOf,
+  storagePrefix,
+} from '../../../../protocol/key.ts'
 
 /**
  * Where the catalog lies in the key space. Ids below `firstUserOid` belong to the catalog; tables, indexes and sequences take oids and
