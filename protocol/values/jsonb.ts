@@ -1,4 +1,4 @@
-import { ByteReader, type ByteWriter } from '../bytes.ts'
+import { ByteReader, ByteWriter } from '../bytes.ts'
 import { SqlError } from '../errors.ts'
 import { type JsonBuilder, parseJson } from './json-parse.ts'
 import { compareNumeric, formatNumeric, Numeric } from './numeric.ts'
@@ -40,19 +40,46 @@ function compareKeys(a: string, b: string): number {
   return byteLength(a) - byteLength(b) || compareText(a, b)
 }
 
+/** In which order the members of objects with these keys stand. */
+interface Shape {
+  readonly keys: readonly string[]
+  /** The sorted keys, and where among `keys` each stands: of equal ones the last. */
+  readonly sorted: readonly string[]
+  readonly places: readonly number[]
+}
+
+/** Of the object made last: most have the keys of the one before, and strings that have been keys already know their hash. */
+let shape: Shape = { keys: [], sorted: [], places: [] }
+
+function shapeOf(keys: readonly string[]): Shape {
+  const last = new Map<string, number>()
+  for (let i = 0; i < keys.length; i++) last.set(keys[i] as string, i)
+  const sorted = [...last.keys()].sort(compareKeys)
+  return { keys, sorted, places: sorted.map((key) => last.get(key) as number) }
+}
+
+function isShape(known: readonly string[], keys: readonly string[]): boolean {
+  if (known.length !== keys.length) return false
+  for (let i = 0; i < keys.length; i++) if (known[i] !== keys[i]) return false
+  return true
+}
+
 /** Sorted as PostgreSQL stores keys; of equal keys the last one wins. */
 export function makeObject(keys: readonly string[], values: readonly JsonNode[]): ReadonlyMap<string, JsonNode> {
-  const count = keys.length
-  const made = new Map<string, JsonNode>()
-  let sorted = true
-  for (let i = 1; i < count && sorted; i++) sorted = compareKeys(keys[i - 1] as string, keys[i] as string) < 0
-  if (sorted) {
-    for (let i = 0; i < count; i++) made.set(keys[i] as string, values[i] as JsonNode)
-    return made
+  if (!isShape(shape.keys, keys)) {
+    const made = shapeOf(keys)
+    if (keys.length > shapeKeysMax) return ordered(made, values)
+    shape = made
   }
-  const last = new Map<string, JsonNode>()
-  for (let i = 0; i < count; i++) last.set(keys[i] as string, values[i] as JsonNode)
-  for (const key of [...last.keys()].sort(compareKeys)) made.set(key, last.get(key) as JsonNode)
+  return ordered(shape, values)
+}
+
+/** More keys are seldom the same ones again, and are not to be held for ever. */
+const shapeKeysMax = 64
+
+function ordered({ sorted, places }: Shape, values: readonly JsonNode[]): ReadonlyMap<string, JsonNode> {
+  const made = new Map<string, JsonNode>()
+  for (let i = 0; i < sorted.length; i++) made.set(sorted[i] as string, values[places[i] as number] as JsonNode)
   return made
 }
 
@@ -68,10 +95,24 @@ export function objectOf(entries: Iterable<readonly [string, JsonNode]>): Readon
 
 /* ---------------------------------------------------------------- text */
 
+const digitsMax = 15
+
+function numberOf(text: string): Numeric {
+  const { length } = text
+  if (length > digitsMax) return parseNumeric(text)
+  let value = 0
+  for (let i = 0; i < length; i++) {
+    const digit = text.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) return parseNumeric(text)
+    value = value * 10 + digit
+  }
+  return new Numeric(BigInt(value), 0)
+}
+
 export const jsonNodeBuilder: JsonBuilder<JsonNode> = {
   decodes: true,
   string: (value) => value,
-  number: (text) => parseNumeric(text),
+  number: numberOf,
   literal: (value) => value,
   array: (items) => items,
   object: (keys, values) => makeObject(keys, values),
@@ -81,22 +122,68 @@ export function parseJsonb(text: string): Jsonb {
   return new Jsonb(parseJson(text, jsonNodeBuilder))
 }
 
+/** A call out of JavaScript costs more than a look at so many characters. */
+const shortText = 64
+
 /** escape_json: JSON.stringify escapes the same characters in the same way. */
-export const quoteJson = (text: string): string => JSON.stringify(text)
+export function quoteJson(text: string): string {
+  const { length } = text
+  if (length > shortText) return JSON.stringify(text)
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 0x20 || code === 0x22 || code === 0x5c || code >= 0xd800) return JSON.stringify(text)
+  }
+  return `"${text}"`
+}
 
 export function formatJsonb(node: JsonNode): string {
   if (node === null) return 'null'
   if (typeof node === 'string') return quoteJson(node)
   if (typeof node === 'boolean') return node ? 'true' : 'false'
   if (node instanceof Numeric) return formatNumeric(node)
+  // Bytes first: of so many little strings the collector has more work than all the rest is.
+  formatted.reset()
+  writeJsonb(node, formatted)
+  const text = formatted.buffer.utf8Slice(0, formatted.length)
+  if (formatted.length > keptBytesMax) formatted = new ByteWriter()
+  return text
+}
+
+let formatted = new ByteWriter()
+const keptBytesMax = 65_536
+
+const comma = 0x2c
+const space = 0x20
+
+/** Containers by themselves, all else by its text. */
+function writeJsonb(node: JsonNode, writer: ByteWriter): void {
   if (isArray(node)) {
-    let text = '['
-    for (let i = 0; i < node.length; i++) text += (i === 0 ? '' : ', ') + formatJsonb(node[i] as JsonNode)
-    return `${text}]`
-  }
-  let text = '{'
-  for (const [key, value] of node) text += `${text === '{' ? '' : ', '}${quoteJson(key)}: ${formatJsonb(value)}`
-  return `${text}}`
+    writer.u8(0x5b)
+    for (let i = 0; i < node.length; i++) {
+      if (i > 0) {
+        writer.u8(comma)
+        writer.u8(space)
+      }
+      writeJsonb(node[i] as JsonNode, writer)
+    }
+    writer.u8(0x5d)
+  } else if (isObject(node)) {
+    let first = true
+    writer.u8(0x7b)
+    for (const [key, value] of node) {
+      if (!first) {
+        writer.u8(comma)
+        writer.u8(space)
+      }
+      first = false
+      writer.utf8(quoteJson(key))
+      writer.u8(0x3a)
+      writer.u8(space)
+      writeJsonb(value, writer)
+    }
+    writer.u8(0x7d)
+  } else if (node instanceof Numeric) writer.latin1(formatNumeric(node))
+  else writer.utf8(formatJsonb(node))
 }
 
 /* ---------------------------------------------------------------- order */
@@ -242,7 +329,7 @@ function decodeNode(reader: ByteReader): JsonNode {
     case tagTrue:
       return true
     case tagNumber:
-      return parseNumeric(reader.lengthLatin1())
+      return decodeNumber(reader)
     case tagString:
       return reader.utf8(reader.varint())
     case tagArray: {
@@ -255,12 +342,46 @@ function decodeNode(reader: ByteReader): JsonNode {
       const count = reader.varint()
       const made = new Map<string, JsonNode>()
       for (let i = 0; i < count; i++) {
-        const key = reader.utf8(reader.varint())
+        const key = decodeKey(reader, i)
         made.set(key, decodeNode(reader))
       }
       return made
     }
   }
+}
+
+function decodeNumber(reader: ByteReader): Numeric {
+  const length = reader.varint()
+  const { buffer, at } = reader
+  if (length > digitsMax || at + length > reader.end) return parseNumeric(reader.latin1(length))
+  let value = 0
+  for (let i = at; i < at + length; i++) {
+    const digit = (buffer[i] as number) - 48
+    if (digit < 0 || digit > 9) return parseNumeric(reader.latin1(length))
+    value = value * 10 + digit
+  }
+  reader.at = at + length
+  return new Numeric(BigInt(value), 0)
+}
+
+/** The keys decoded last, by their places: the next object has the same ones, and a string that has been a key knows its hash. */
+const lastKeys: string[] = new Array(shapeKeysMax).fill('')
+
+function decodeKey(reader: ByteReader, place: number): string {
+  const length = reader.varint()
+  if (place >= shapeKeysMax || length > shortText) return reader.utf8(length)
+  const known = lastKeys[place] as string
+  const { buffer, at } = reader
+  if (known.length === length && at + length <= reader.end) {
+    let i = 0
+    // A code unit beyond ASCII is no byte of UTF-8 that stands for it: texts that are not ASCII never match.
+    while (i < length && buffer[at + i] === known.charCodeAt(i) && known.charCodeAt(i) < 0x80) i++
+    if (i === length) {
+      reader.at = at + length
+      return known
+    }
+  }
+  return (lastKeys[place] = reader.utf8(length))
 }
 
 export const jsonbType: SqlType<Jsonb> = {
