@@ -120,6 +120,10 @@ export class Transaction implements Access {
     this.storagesWritten.add(storage)
   }
 
+  hasWritten(key: Key): boolean {
+    return this.writeSet.has(key)
+  }
+
   check(key: Key, mode: Mode): void {
     this.writeSet.check(key, mode)
   }

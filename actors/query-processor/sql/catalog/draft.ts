@@ -4,6 +4,7 @@ import { droppedStorageKey, type Key } from '../../../../protocol/key.ts'
 import type { Mode } from '../../../../protocol/messages.ts'
 import { type Document, encodeDocument } from './document.ts'
 import { catalogMarkerKey, relationNameKey, relationVersionKey, schemaKey, schemaNameKey } from './keys.ts'
+import { uncommittedVersion } from './load.ts'
 import type { Catalog, Index, Relation, Schema } from './schema.ts'
 import { type CatalogContent, CatalogSnapshot, indexesOf } from './snapshot.ts'
 import { publicOid } from './system/schemas.ts'
@@ -108,7 +109,7 @@ export class CatalogDraft implements Catalog {
     if (written.size === 0) return this.base
     for (const key of this.needed) if (!written.has(key)) writer.check(key, 'S')
     writer.write(catalogMarkerKey, marker, 'E')
-    return new CatalogSnapshot(Buffer.from(marker).toString('hex'), this.content())
+    return new CatalogSnapshot(uncommittedVersion(marker), this.content())
   }
 
   private writeSchemas(writer: CatalogWriter): Set<Key> {

@@ -12,6 +12,8 @@ import { publicSchema } from './system/schemas.ts'
 export interface CatalogReader {
   get(key: Key): MaybePromise<Uint8Array | undefined>
   scan(specification: ScanSpecification): RowScan
+  /** It has written the key itself: what it reads there is not committed. */
+  hasWritten?(key: Key): boolean
 }
 
 type Rows = ReadonlyMap<Key, Uint8Array>
@@ -51,7 +53,7 @@ export class CatalogCache {
 
   private at(reader: CatalogReader, marker: Uint8Array | undefined): MaybePromise<Catalog> {
     if (marker === undefined) return emptyCatalog
-    const version = catalogVersion(marker)
+    const version = reader.hasWritten?.(catalogMarkerKey) === true ? uncommittedVersion(marker) : catalogVersion(marker)
     const known = this.byVersion.get(version)
     if (known !== undefined) return known
     const rows = readRows(reader, [schemasRange, relationsRange])
@@ -90,6 +92,14 @@ export class CatalogCache {
 /** The marker's bytes as the version of the catalog they mark. */
 export function catalogVersion(marker: Uint8Array): string {
   return Buffer.from(marker.buffer, marker.byteOffset, marker.byteLength).toString('hex')
+}
+
+/**
+ * The same before it is committed: until then others may commit changes that its transaction does not see, and that the catalog under the
+ * committed marker has.
+ */
+export function uncommittedVersion(marker: Uint8Array): string {
+  return `${catalogVersion(marker)} uncommitted`
 }
 
 function oidOf(key: Key): Oid {
