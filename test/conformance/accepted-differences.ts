@@ -56,7 +56,6 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
   refusal('WITHIN GROUP', /\bwithin group\b/),
   refusal('GROUPING SETS', /\b(grouping sets|rollup|cube)\b/),
   refusal('GROUPING', /\bgrouping\(/),
-  refusal('an aggregate over columns of an outer query only', /i\.qty > avg\(o\.qty\)/),
   refusal('TABLESAMPLE', /\btablesample\b/),
   refusal('SEARCH and CYCLE', /^with recursive .* (search depth|cycle id)/),
   refusal('WHERE CURRENT OF', /\bcurrent of\b/),

@@ -1,7 +1,10 @@
+import { assert } from '../../../../protocol/assert.ts'
 import type { Oid } from '../../../../protocol/ids.ts'
 import type { Procedure } from '../functions/procedures.ts'
-import type { Expr, SortKey } from './bound.ts'
+import type { AggregateExpr, Expr, SortKey } from './bound.ts'
 import { coerceToBoolean, coerceType, isUnknown, typeName, typeRef } from './coerce.ts'
+import { columnsInside } from './columns-inside.ts'
+import { noteUse } from './namespace.ts'
 import { orderOf } from './operator.ts'
 import { type FuncCall, locationIn, type Node, texts } from './parse-tree.ts'
 import { requireAggregatesAllowed } from './places.ts'
@@ -46,7 +49,7 @@ export function bindAggregate(
     withinGroup === undefined
       ? bindOrder(scope, call, typed, bindChild)
       : withinGroup.map((expr, i) => sortKey(statement, call.agg_order![i]!.SortBy!, expr))
-  const aggregate: Expr = {
+  const aggregate: AggregateExpr = {
     kind: 'aggregate',
     type: typeRef(result),
     procedure: procedure.oid,
@@ -62,19 +65,44 @@ export function bindAggregate(
       throw statement.error('42803', 'aggregate function calls cannot be nested', statement.locationOf(inner))
     }
   }
-  const read = relationsRead(aggregate)
-  if (read.size > 0 && ![...read].some((id) => scope.own.has(id))) {
-    throw statement.unsupported('an aggregate over columns of an outer query only', location)
+  const owner = ownerOf(scope, aggregate)
+  requireAggregatesAllowed(owner, location)
+  owner.hasAggregates = true
+  return owner === scope ? statement.place(aggregate, location) : lend(scope, owner, aggregate, location)
+}
+
+/** check_agg_arguments: an aggregate belongs to the innermost query that any of its arguments is of. */
+function ownerOf(scope: QueryScope, aggregate: AggregateExpr): QueryScope {
+  const read = [...relationsRead(aggregate)]
+  if (read.length === 0) return scope
+  let owner: QueryScope | undefined = scope
+  while (owner !== undefined && !read.some((id) => owner!.own.has(id))) owner = owner.parent
+  assert(owner !== undefined, 'what is read belongs to some query')
+  const nested = lentIn(owner, aggregate)
+  if (nested !== undefined) {
+    throw scope.statement.error('42803', 'aggregate function calls cannot be nested', scope.statement.locationOf(nested))
   }
-  requireAggregatesAllowed(scope, location)
-  scope.hasAggregates = true
-  return statement.place(aggregate, location)
+  return owner
+}
+
+/** The owner computes it; where it was written its value is a column of an enclosing query. */
+function lend(scope: QueryScope, owner: QueryScope, aggregate: AggregateExpr, location: number): Expr {
+  const known = owner.lent.find(({ lentAs, ...other }) => sameExpr(other, aggregate))
+  if (known !== undefined) scope.statement.forget(aggregate)
+  const lent = known ?? scope.statement.place({ ...aggregate, lentAs: owner.newRelation() }, location)
+  if (known === undefined) owner.lent.push(lent)
+  return noteUse(scope, { kind: 'column', type: aggregate.type, relation: lent.lentAs!, column: 0 }, location)
+}
+
+/** Where a subquery of the expression reads an aggregate that `owner` has lent it. */
+export function lentIn(owner: QueryScope, expr: Expr): Expr | undefined {
+  if (owner.lent.length === 0) return undefined
+  return columnsInside(expr).find((column) => owner.lent.some(({ lentAs }) => lentAs === column.relation))
 }
 
 function bindFilter(scope: QueryScope, call: FuncCall, bindChild: (node: Node) => Expr): Expr | undefined {
   if (call.agg_filter === undefined) return undefined
   const place = scope.place
-  requireAggregatesAllowed(scope, locationIn(call))
   scope.place = 'FILTER'
   const filter = coerceToBoolean(scope.statement, bindChild(call.agg_filter), 'FILTER')
   scope.place = place

@@ -146,6 +146,8 @@ export type Expr =
       readonly orderBy: readonly SortKey[]
       readonly filter: Expr | undefined
       readonly at: Position
+      /** Only among the `lent` ones of a query: column 0 of this relation is its value. */
+      readonly lentAs?: RelationId
     }
   /** current_date, current_user ...: evaluated once per statement from the session. */
   | { readonly kind: 'session'; readonly type: TypeRef; readonly value: SessionValue }
@@ -250,6 +252,7 @@ interface QueryHead {
 }
 
 export type Select = Extract<Query, { kind: 'select' }>
+export type AggregateExpr = Extract<Expr, { kind: 'aggregate' }>
 
 export type Query =
   | (QueryHead & {
@@ -267,6 +270,8 @@ export type Query =
       /** Expressions over the FROM items (or, for grouped queries, over keys and aggregates), evaluated before DISTINCT drops rows. */
       readonly orderBy: readonly SortKey[]
       readonly locking: readonly RowLock[]
+      /** Aggregates that stand in subqueries but whose arguments are of this query: computed here, read there as columns. */
+      readonly lent: readonly AggregateExpr[]
     })
   | (QueryHead & {
       readonly kind: 'values'

@@ -1,3 +1,4 @@
+import { lentIn } from './aggregate.ts'
 import type { Expr, SortKey } from './bound.ts'
 import { coerceToSpecificType } from './coerce.ts'
 import { bindExpr } from './expression.ts'
@@ -42,7 +43,8 @@ function findTarget(scope: QueryScope, node: Node, targets: Target[], place: 'OR
 /** GROUP BY 1 where output 1 is an aggregate. */
 function requireNoAggregate(scope: QueryScope, target: Target, place: string): Target {
   if (place !== 'GROUP BY') return target
-  for (const aggregate of aggregatesIn(target.expr)) {
+  const [aggregate = lentIn(scope, target.expr)] = aggregatesIn(target.expr)
+  if (aggregate !== undefined) {
     const at = scope.statement.locationOf(aggregate)
     throw scope.statement.error('42803', 'aggregate functions are not allowed in GROUP BY', at)
   }

@@ -158,10 +158,12 @@ function viewItem(scope: QueryScope, view: View, alias: Alias | undefined): Boun
 }
 
 function bindRangeSubselect(scope: QueryScope, range: RangeSubselect): BoundFrom {
-  const before = scope.lateralActive
+  const before = { lateral: scope.lateralActive, place: scope.place }
   scope.lateralActive = range.lateral === true
+  scope.place = 'FROM'
   const { query, outer } = scope.statement.grammar.query(range.subquery.SelectStmt!, scope)
-  scope.lateralActive = before
+  scope.lateralActive = before.lateral
+  scope.place = before.place
   const id = scope.newRelation()
   const namespace = addItem(scope, {
     id,

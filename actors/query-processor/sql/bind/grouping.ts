@@ -1,5 +1,6 @@
 import type { Table } from '../catalog/schema.ts'
 import type { Expr, RelationId } from './bound.ts'
+import { columnsInside } from './columns-inside.ts'
 import { sameExpr } from './same-expr.ts'
 import type { QueryScope } from './scope.ts'
 import { withChildren } from './walk.ts'
@@ -40,6 +41,7 @@ export class Grouping {
 
   private requireGrouped(column: Expr & { kind: 'column' }, inSubquery: boolean, name?: string): void {
     if (!this.scope.own.has(column.relation)) return
+    if (this.scope.lent.some(({ lentAs }) => lentAs === column.relation)) return
     if (this.keys.some((key) => sameExpr(key, column))) return
     if (this.dependsOnKeys(column.relation)) {
       this.keys.push(column)
@@ -85,21 +87,3 @@ export class Grouping {
     return `${item?.name ?? ''}.${name ?? found?.name ?? ''}`
   }
 }
-
-/** Column references anywhere in a query, at whatever depth. */
-function columnsInside(node: unknown, found: (Expr & { kind: 'column' })[] = []): (Expr & { kind: 'column' })[] {
-  if (Array.isArray(node)) for (const item of node) columnsInside(item, found)
-  else if (typeof node === 'object' && node !== null && Object.getPrototypeOf(node) === Object.prototype) {
-    const fields = node as Readonly<Record<string, unknown>>
-    if (fields.kind === 'column' && typeof fields.relation === 'number') found.push(node as Expr & { kind: 'column' })
-    else if (fields.kind === 'wholeRow') {
-      const row = node as Expr & { kind: 'wholeRow' }
-      row.columns.forEach((column, i) => {
-        found.push({ kind: 'column', type: row.type.fields![i]!.type, relation: row.relation, column })
-      })
-    } else for (const key of Object.keys(fields)) if (!notQueries.has(key)) columnsInside(fields[key], found)
-  }
-  return found
-}
-
-const notQueries = new Set(['table', 'view', 'sequence', 'type', 'columns', 'arbiters'])

@@ -18,6 +18,7 @@ const names: Readonly<Record<ExpressionPlace, string>> = {
   INSERT: 'VALUES',
   UPDATE: 'UPDATE',
   RETURNING: 'RETURNING',
+  FROM: 'FROM clause of their own query level',
   'function in FROM': 'functions in FROM',
   DEFAULT: 'DEFAULT expressions',
   CHECK: 'check constraints',

@@ -11,7 +11,7 @@ export function sameExpr(a: Expr, b: Expr): boolean {
 type Ids = ReadonlyMap<number, number>
 const none: Ids = new Map()
 /** Fields that hold the id of a relation or a common table. */
-const idFields = new Set(['relation', 'id', 'cte', 'row', 'target', 'existing', 'excluded'])
+const idFields = new Set(['relation', 'id', 'cte', 'row', 'target', 'existing', 'excluded', 'lentAs'])
 
 function same(a: unknown, b: unknown, ids: Ids): boolean {
   if (a === b) return true
@@ -54,7 +54,7 @@ function idsInside(query: unknown, found: number[] = []): number[] {
     const fields = query as Fields
     // The table itself has no relation ids in it.
     for (const key of Object.keys(fields)) {
-      if (key === 'id' && typeof fields.id === 'number') found.push(fields.id)
+      if ((key === 'id' || key === 'lentAs') && typeof fields[key] === 'number') found.push(fields[key])
       else if (key !== 'table' && key !== 'view' && key !== 'sequence') idsInside(fields[key], found)
     }
   }

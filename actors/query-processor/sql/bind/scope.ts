@@ -3,7 +3,7 @@ import type { Oid } from '../../../../protocol/ids.ts'
 import type { InputSettings } from '../../../../protocol/values/type.ts'
 import type { Catalog, Relation, Table } from '../catalog/schema.ts'
 import { stackDepthExceeded } from '../parse.ts'
-import type { Expr, ModifyStatement, OutputColumn, Query, RelationId } from './bound.ts'
+import type { AggregateExpr, Expr, ModifyStatement, OutputColumn, Query, RelationId } from './bound.ts'
 import type { Node, SelectStmt } from './parse-tree.ts'
 import { children } from './walk.ts'
 
@@ -43,6 +43,7 @@ export type ExpressionPlace =
   | 'INSERT'
   | 'UPDATE'
   | 'RETURNING'
+  | 'FROM'
   | 'function in FROM'
   | 'DEFAULT'
   | 'CHECK'
@@ -218,6 +219,8 @@ export class QueryScope {
   readonly outer = new Set<RelationId>()
   place: ExpressionPlace = 'SELECT'
   hasAggregates = false
+  /** Aggregates of this query that stand in subqueries. */
+  readonly lent: AggregateExpr[] = []
   /** A FROM item is the WITH RECURSIVE query that this one is a term of. */
   readsItself = false
   /** LATERAL is in effect for the FROM item being bound. */

@@ -13,6 +13,7 @@ export function selectFrom(query: Query, id: RelationId, columns: readonly Outpu
     where: undefined,
     grouped: false,
     groupBy: [],
+    lent: [],
     having: undefined,
     targets,
     distinct: 'none',

@@ -63,6 +63,7 @@ function bindSelect(scope: QueryScope, select: SelectStmt, options: QueryOptions
     distinct: 'none',
     orderBy: [],
     locking: [],
+    lent: scope.lent,
   }
   const finalOf = new Map(targets.map((target, i) => [target.expr, query.targets[i]!]))
   const complete = {
@@ -78,7 +79,7 @@ function bindSelect(scope: QueryScope, select: SelectStmt, options: QueryOptions
 
 function aggregateInRecursion(scope: QueryScope, targets: readonly Target[], having: Expr | undefined): Error {
   const exprs = [...exprsOf(targets), ...(having === undefined ? [] : [having])]
-  const first = exprs.flatMap((expr) => [...aggregatesIn(expr)])[0]
+  const first = exprs.flatMap((expr) => [...aggregatesIn(expr)])[0] ?? scope.lent[0]
   const message = "aggregate functions are not allowed in a recursive query's recursive term"
   return scope.statement.error('42P19', message, first === undefined ? -1 : scope.statement.locationOf(first))
 }

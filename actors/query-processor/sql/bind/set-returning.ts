@@ -86,6 +86,7 @@ function groupedInside(scope: QueryScope, select: Select): Select {
     grouped: false,
     groupBy: [],
     having: undefined,
+    lent: [],
   }
 }
 

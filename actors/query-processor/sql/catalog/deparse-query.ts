@@ -43,6 +43,7 @@ class QueryText {
   private readonly parent: QueryText | undefined
   private readonly named = new Map<RelationId, Named>()
   private readonly rawSubqueries = new Map<RelationId, SelectStmt | undefined>()
+  private readonly lent = new Map<RelationId, Expr>()
   private readonly cteNames = new Map<number, string>()
   private qualified = true
   private indent = 0
@@ -115,6 +116,7 @@ class QueryText {
     if (query.locking.length > 0) throw notPrintable('FOR UPDATE')
     const leaves = leavesOf(query.from)
     this.name(leaves, raw?.fromClause ?? [])
+    for (const aggregate of query.lent) this.lent.set(aggregate.lentAs!, aggregate)
     this.qualified = this.parent !== undefined || leaves.length !== 1
     const distinct =
       query.distinct === 'none'
@@ -135,7 +137,8 @@ class QueryText {
 
   private target(expr: Expr, name: string): string {
     const text = this.expr(expr)
-    const own = expr.kind === 'column' ? this.columnOf(expr.relation, expr.column) : undefined
+    const own =
+      expr.kind === 'column' && this.lentOf(expr.relation) === undefined ? this.columnOf(expr.relation, expr.column) : undefined
     if (!this.namesVisible && name === '?column?') return text
     return own === name ? text : `${text} AS ${quoteIdentifier(name)}`
   }
@@ -292,6 +295,8 @@ class QueryText {
       pretty: this.pretty,
       indent: this.indent + step,
       columnName: (relation, column) => {
+        const lent = this.lentOf(relation)
+        if (lent !== undefined) return this.expr(lent)
         const name = quoteIdentifier(this.columnOf(relation, column) ?? '')
         return this.qualified ? `${quoteIdentifier(this.relationOf(relation).name)}.${name}` : name
       },
@@ -303,6 +308,11 @@ class QueryText {
         return child.query(query, undefined, this.indent + step)
       },
     }
+  }
+
+  /** An aggregate of this or an enclosing query that a subquery reads like a column. */
+  private lentOf(relation: RelationId): Expr | undefined {
+    return this.lent.get(relation) ?? this.parent?.lentOf(relation)
   }
 
   private relationOf(relation: RelationId): Named {

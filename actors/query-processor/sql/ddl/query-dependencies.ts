@@ -40,7 +40,7 @@ class Dependencies {
         if (query.from !== undefined) this.from(query.from)
         const keys = query.orderBy.map((key) => key.expr)
         const distinct = typeof query.distinct === 'string' ? [] : query.distinct
-        for (const expr of [...query.targets, ...query.groupBy, ...keys, ...distinct]) this.expr(expr)
+        for (const expr of [...query.targets, ...query.groupBy, ...keys, ...distinct, ...query.lent]) this.expr(expr)
         if (query.where !== undefined) this.expr(query.where)
         if (query.having !== undefined) this.expr(query.having)
       }

@@ -1,4 +1,4 @@
-import type { Expr, RelationId, Select } from '../bind/bound.ts'
+import type { AggregateExpr, Expr, RelationId, Select } from '../bind/bound.ts'
 import { sameExpr } from '../bind/same-expr.ts'
 import { children } from '../bind/walk.ts'
 import { waits } from '../execute/waits.ts'
@@ -18,8 +18,6 @@ import {
 import { booleanType, columnExpr, outputLayout, type Planning } from './planning.ts'
 import { sqlType } from './sql-type.ts'
 import { conjuncts, eachNode, rewrite } from './walk.ts'
-
-type AggregateExpr = Extract<Expr, { kind: 'aggregate' }>
 
 /** A grouped input, and what an expression over groups reads of it. */
 export interface Grouping {
@@ -50,12 +48,14 @@ const expressionsAbove = (query: Select): Expr[] =>
 
 export function planGrouping(planning: Planning, query: Select, input: Node): Grouping {
   const aggregates = aggregatesOf(query)
+  const lent = query.lent.map((aggregate) => fold(aggregate) as AggregateExpr)
   const keys = query.groupBy.map(fold)
   for (const column of dependentColumns(query, keys, input.layout)) keys.push(column)
   const relation = planning.newRelation('groups', [...keys, ...aggregates])
   const computed = new InputColumns(planning, input)
   const keySlots = keys.map((key) => computed.place(key))
-  const calls = aggregates.map((aggregate): AggregateCall => {
+  for (const aggregate of lent) planning.names.set(aggregate.lentAs!, { name: 'groups', columns: [aggregate] })
+  const calls = [...aggregates, ...lent].map((aggregate): AggregateCall => {
     return {
       procedure: aggregate.procedure,
       type: aggregate.type,
@@ -77,6 +77,8 @@ export function planGrouping(planning: Planning, query: Select, input: Node): Gr
         isPlain(key) ? { relation: key.relation, column: key.column, type: key.type } : { relation, column: i, type: key.type },
     ),
     ...aggregates.map((aggregate, i): Slot => ({ relation, column: keys.length + i, type: aggregate.type })),
+    // Subqueries above read them by these names.
+    ...lent.map((aggregate): Slot => ({ relation: aggregate.lentAs!, column: 0, type: aggregate.type })),
   ]
   const node: Node = {
     kind: 'aggregate',
@@ -170,7 +172,8 @@ class InputColumns {
 
 /** count, min, max, exact sums and averages without GROUP BY: computed by storage, or read from the end of a key. */
 export function plainAggregate(planning: Planning, query: Select, input: Node, _targets: readonly Expr[]): Grouping | undefined {
-  if (query.groupBy.length > 0 || query.from?.kind !== 'table' || query.from.table.system) return undefined
+  if (query.groupBy.length > 0 || query.lent.length > 0 || query.from?.kind !== 'table' || query.from.table.system)
+    return undefined
   const aggregates = aggregatesOf(query)
   if (aggregates.length === 0) return undefined
   if (dependentColumns(query, [], input.layout).length > 0) return undefined

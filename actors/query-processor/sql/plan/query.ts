@@ -12,7 +12,7 @@ import { isOrdered } from './ordering.ts'
 import { columnExpr, extend, oneRowNode, outputLayout, type Planning } from './planning.ts'
 import { planExists, rewriteIn } from './semi-join.ts'
 import { columnOfOutput, projectSets } from './target-sets.ts'
-import { conjuncts, eachExprOfQuery, eachFromItem, relationsIn, relationsOf } from './walk.ts'
+import { conjuncts, eachExprOfQuery, eachFromItem, eachNode, relationsIn, relationsOf } from './walk.ts'
 
 const constantTrue = (expr: Expr): boolean => expr.kind === 'constant' && expr.value === true
 
@@ -71,6 +71,11 @@ function readsOutside(planning: Planning, query: Query): boolean {
   eachFromItem(query, (item) => {
     if (item.kind !== 'join') own.add(item.id)
     if (item.kind === 'cte' && planning.correlated.has(item.cte)) outside = true
+  })
+  eachExprOfQuery(query, (expr) => {
+    eachNode(expr, (node) => {
+      if (node.kind === 'aggregate' && node.lentAs !== undefined) own.add(node.lentAs)
+    })
   })
   eachExprOfQuery(query, (expr) => {
     for (const relation of relationsOf(expr)) if (!own.has(relation)) outside = true

@@ -36,6 +36,7 @@ export function eachExprOfQuery(query: Query, visit: (expr: Expr) => void): void
       query.targets.forEach(visit)
       if (typeof query.distinct !== 'string') query.distinct.forEach(visit)
       for (const key of query.orderBy) visit(key.expr)
+      query.lent.forEach(visit)
       return
     case 'values':
       for (const row of query.rows) row.forEach(visit)
@@ -162,6 +163,7 @@ function eachDirectExpr(query: Query, visit: (expr: Expr) => void): void {
   if (query.having) visit(query.having)
   query.targets.forEach(visit)
   for (const key of query.orderBy) visit(key.expr)
+  query.lent.forEach(visit)
 }
 
 function eachJoinExpr(item: FromItem, visit: (expr: Expr) => void): void {
