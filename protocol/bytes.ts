@@ -147,6 +147,10 @@ export class ByteReader {
     return at
   }
 
+  skip(bytes: number): void {
+    this.advance(bytes)
+  }
+
   u8(): number {
     return this.buffer[this.advance(1)] as number
   }

@@ -1,7 +1,10 @@
 import type { Thread, World } from '../../bus/world.ts'
 import { outOfMemory, SqlError } from '../../protocol/errors.ts'
 import type { Value } from '../../protocol/values/value.ts'
+import type { Interrupts } from './interrupts.ts'
 import { type Answer, packed, type Question, unpacked } from './sql/functions/aside.ts'
+
+import type { Task } from './task.ts'
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 const module = new URL(`./sql/functions/aside.${extension}`, import.meta.url)
@@ -14,6 +17,18 @@ export interface AsideTask {
   readonly answer: Promise<Value>
   /** Nobody wants the answer any more. */
   drop(): void
+}
+
+/** The answer, or what ended the statement: then the call ends, too. */
+export function* awaited({ answer, drop }: AsideTask, interrupts: Interrupts): Task<Value> {
+  let isThere = false
+  try {
+    const value = (yield interrupts.guard(answer)) as Value
+    isThere = true
+    return value
+  } finally {
+    if (!isThere) drop()
+  }
 }
 
 /** The threads in which calls with huge values are carried out. They are started when first needed, and one that is idle is kept. */

@@ -25,6 +25,8 @@ export interface Execution {
 
 export interface RowSink {
   row(row: Row): void
+  /** The row with what takes long to write written already; undefined: there is nothing of that in it. */
+  slow?(row: Row): Task<Row> | undefined
 }
 
 /** Rows that are there already. */
@@ -51,6 +53,10 @@ export class RowPump {
     const { ready } = this.execution
     if (ready === undefined || this.exhausted) return undefined
     this.exhausted = true
+    if (ready.some((row) => sink.slow?.(row) !== undefined)) {
+      this.batch = ready
+      return undefined
+    }
     for (const row of ready) sink.row(row)
     return ready.length
   }
@@ -63,7 +69,9 @@ export class RowPump {
       const { batch } = this
       while (this.at < batch.length) {
         if (given >= limit) return given
-        sink.row(batch[this.at++] as Row)
+        const row = batch[this.at++] as Row
+        const slow = sink.slow?.(row)
+        sink.row(slow === undefined ? row : yield* slow)
         given++
       }
       if (batch.length > 0) {

@@ -1,9 +1,11 @@
 import { SqlError } from '../../protocol/errors.ts'
 import type { Oid } from '../../protocol/ids.ts'
 import { typeByOid } from '../../protocol/values/registry.ts'
+import type { Value } from '../../protocol/values/value.ts'
+import type { AsideThreads } from './aside-threads.ts'
 import { abortedBlock } from './block.ts'
 import { executeCursor } from './cursor.ts'
-import { boundParameters, Portal, type PortalSource } from './portal.ts'
+import { boundParameters, longParameters, Portal, type PortalSource, readAside } from './portal.ts'
 import { PreparedStatement } from './prepared.ts'
 import { describe } from './result.ts'
 import type { ResultOutput } from './result-output.ts'
@@ -73,7 +75,17 @@ export function bindMessage(
   // A catalog that has changed since Parse may give parameters other types only together with another meaning: the plan is made anew.
   const bind = (catalog: Catalog | undefined): Step<void> => {
     if (catalog !== undefined) session.planFor(statement, catalog, false)
-    const values = boundParameters(statement, statementName, parameterFormats, parameters, session.inputSettings())
+    const long = longParameters(statement, parameterFormats, parameters)
+    const { asideThreads } = session.runtime
+    if (long.length > 0 && asideThreads !== undefined) return new Pending(bindLong(asideThreads, long))
+    return bindValues()
+  }
+  function* bindLong(threads: AsideThreads, places: readonly number[]): Task<void> {
+    yield* arrived(bindValues(yield* readAside(threads, statement, places, parameters, session.interrupts)))
+  }
+  const bindValues = (known?: ReadonlyMap<number, Value>): Step<void> => {
+    const settings = session.inputSettings()
+    const values = boundParameters(statement, statementName, parameterFormats, parameters, settings, known)
     const source: PortalSource = { statement, parameters: values, formats: resultFormats }
     if (resultFormats.length > 1) return new Pending(bindChecked(session, name, source))
     keepPortal(session, name, source)

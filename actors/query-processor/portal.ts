@@ -5,10 +5,14 @@ import { typeByOid } from '../../protocol/values/registry.ts'
 import type { InputSettings } from '../../protocol/values/type.ts'
 import { decodeUtf8 } from '../../protocol/values/utf8.ts'
 import type { Value } from '../../protocol/values/value.ts'
+import { type AsideThreads, awaited } from './aside-threads.ts'
 import { type Execution, RowPump } from './execution.ts'
+import type { Interrupts } from './interrupts.ts'
 import type { PreparedStatement } from './prepared.ts'
 import { type Formats, formatsOf } from './result.ts'
 import type { OutputColumn } from './sql/bind/bound.ts'
+import { textInput } from './sql/functions/aside.ts'
+import type { Task } from './task.ts'
 
 /** A statement with its parameters, and how its result is to look. */
 export interface PortalSource {
@@ -74,6 +78,8 @@ export function boundParameters(
   formats: readonly number[],
   parameters: readonly (Buffer | null)[],
   settings: InputSettings,
+  /** Those that were read already, by their places. */
+  known?: ReadonlyMap<number, Value>,
 ): Value[] {
   const types = statement.parameterTypes
   if (formats.length > 1 && formats.length !== parameters.length) {
@@ -87,6 +93,8 @@ export function boundParameters(
   }
   return parameters.map((bytes, i) => {
     if (bytes === null) return null
+    const value = known?.get(i)
+    if (value !== undefined) return value
     const format = formats.length === 0 ? 0 : (formats[formats.length === 1 ? 0 : i] as number)
     const type = typeByOid(types[i] as number)
     if (type === undefined) throw new SqlError('42P18', `could not determine data type of parameter $${i + 1}`)
@@ -106,6 +114,46 @@ export function boundParameters(
     }
     throw new SqlError('22023', `unsupported format code: ${format}`)
   })
+}
+
+/** Documents so long are read aside; in bytes. */
+const asideBytesMin = 1_000_000
+
+/** Places of the parameters that take long to read: texts of json and jsonb. */
+export function longParameters(
+  { parameterTypes }: PreparedStatement,
+  formats: readonly number[],
+  parameters: readonly (Buffer | null)[],
+): number[] {
+  const places: number[] = []
+  for (let i = 0; i < parameters.length; i++) {
+    const bytes = parameters[i]
+    if (bytes === null || bytes === undefined || bytes.length < asideBytesMin) continue
+    const isDocument = parameterTypes[i] === 114 || parameterTypes[i] === 3802
+    if (isDocument && (formats[formats.length === 1 ? 0 : i] ?? 0) === 0) places.push(i)
+  }
+  return places
+}
+
+/** As longParameters found them, read aside. */
+export function* readAside(
+  threads: AsideThreads,
+  { parameterTypes }: PreparedStatement,
+  places: readonly number[],
+  parameters: readonly (Buffer | null)[],
+  interrupts: Interrupts,
+): Task<Map<number, Value>> {
+  const values = new Map<number, Value>()
+  for (const i of places) {
+    const bytes = parameters[i] as Buffer
+    try {
+      const reading = threads.ask(textInput(parameterTypes[i] as number), [decodeUtf8(bytes, 0, bytes.length)])
+      values.set(i, yield* awaited(reading, interrupts))
+    } catch (error) {
+      throw error instanceof SqlError && error.code !== '57014' ? error.with({ where: parameterContext(i, 0, bytes) }) : error
+    }
+  }
+  return values
 }
 
 /** As PostgreSQL says it with log_parameter_max_length_on_error = 0: the value itself is not told. */

@@ -1,8 +1,13 @@
 import type { Value } from '../../protocol/values/value.ts'
+import { type AsideThreads, awaited } from './aside-threads.ts'
 import type { RowSink } from './execution.ts'
-import { describe, type Formats, formatsOf, RowWriter } from './result.ts'
+import { describe, type Formats, formatsOf, RowWriter, WrittenText } from './result.ts'
 import type { Session } from './session.ts'
 import type { OutputColumn } from './sql/bind/bound.ts'
+import { isHuge } from './sql/execute/aside-functions.ts'
+import { textOutput } from './sql/functions/aside.ts'
+import { jsonbOid } from './sql/functions/builtin-types.ts'
+import type { Task } from './task.ts'
 
 /** Rows held back at most, so that their statement can be run again. */
 const heldRowsMax = 1_000
@@ -19,6 +24,8 @@ export class ResultOutput implements RowSink {
   private readonly withDescription: boolean
   private readonly formats: Formats
   private readonly writer: RowWriter | undefined
+  /** Columns whose texts take long where values are huge. */
+  private readonly documents: number[] = []
   private held: (readonly Value[])[] = []
   private tag: string | undefined
   private suspended = false
@@ -33,6 +40,9 @@ export class ResultOutput implements RowSink {
     this.columns = columns
     this.withDescription = withDescription
     this.formats = columns === undefined ? [] : formatsOf(formatCodes, columns.length)
+    if (columns !== undefined && session.runtime.asideThreads !== undefined) {
+      for (const [i, { type }] of columns.entries()) if (type.oid === jsonbOid && this.formats[i] === 0) this.documents.push(i)
+    }
     this.writer =
       columns === undefined
         ? undefined
@@ -48,6 +58,26 @@ export class ResultOutput implements RowSink {
       this.writeRows()
       this.writer?.row(row)
     }
+  }
+
+  slow(row: readonly Value[]): Task<readonly Value[]> | undefined {
+    const { documents } = this
+    for (let i = 0; i < documents.length; i++) {
+      if (isHuge(row[documents[i] as number] as Value)) return this.written(row)
+    }
+    return undefined
+  }
+
+  private *written(row: readonly Value[]): Task<readonly Value[]> {
+    const { interrupts, runtime } = this.session
+    const made = [...row]
+    for (const i of this.documents) {
+      const value = made[i] as Value
+      if (!isHuge(value)) continue
+      const writing = (runtime.asideThreads as AsideThreads).ask(textOutput(jsonbOid), [value])
+      made[i] = new WrittenText((yield* awaited(writing, interrupts)) as string) as unknown as Value
+    }
+    return made
   }
 
   private mustHold(): boolean {

@@ -34,6 +34,18 @@ export function describe(columns: readonly OutputColumn[], formats?: Formats): F
 
 const binary = new ByteWriter(1_024)
 
+/** In a row instead of a value: the text it is for the client. */
+export class WrittenText {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+const writtenText = (type: SqlType, value: Value, settings: OutputSettings): string =>
+  (value as unknown) instanceof WrittenText ? (value as unknown as WrittenText).text : type.output(value, settings)
+
 /** Writes rows of one result as DataRow messages. */
 export class RowWriter {
   private readonly output: SessionOutput
@@ -55,7 +67,7 @@ export class RowWriter {
     for (let i = 0; i < width; i++) {
       const value = row[i] as Value
       if (value === null || value === undefined) output.fieldNull()
-      else if (formats[i] === 0) output.fieldText((types[i] as SqlType).output(value, this.settings))
+      else if (formats[i] === 0) output.fieldText(writtenText(types[i] as SqlType, value, this.settings))
       else {
         binary.reset()
         ;(types[i] as SqlType).send(value, binary)

@@ -301,9 +301,11 @@ class Parser<T> {
   /** The line up to the token, at most 50 bytes of it. */
   private excerpt(): string {
     const { text, end, lineStart } = this
-    let from = lineStart
+    // More units than that are more bytes; lines of one document may be megabytes.
+    let from = Math.max(lineStart, end - 50)
+    if (from > lineStart && (text.charCodeAt(from) & 0xfc00) === 0xdc00) from--
     while (Buffer.byteLength(text.slice(from, end)) >= 50) from = afterCharacter(text, from)
-    if (Buffer.byteLength(text.slice(lineStart, from)) <= 3) from = lineStart
+    if (from - lineStart <= 3 && Buffer.byteLength(text.slice(lineStart, from)) <= 3) from = lineStart
     const more = this.token !== 'end' || end < text.length
     const suffix = more && end < text.length && text[end] !== '\n' && text[end] !== '\r' ? '...' : ''
     return `JSON data, line ${this.line}: ${from > lineStart ? '...' : ''}${text.slice(from, end)}${suffix}`

@@ -10,13 +10,65 @@ import type { SqlType } from './type.ts'
 /** A node of a jsonb document. Objects are Maps in PostgreSQL's key order (shorter first, then bytewise), keys unique. */
 export type JsonNode = null | boolean | string | Numeric | readonly JsonNode[] | ReadonlyMap<string, JsonNode>
 
-/** A jsonb value; the wrapper tells SQL NULL and JSON null apart. */
+/** A jsonb value; the wrapper tells SQL NULL and JSON null apart. A large one is its stored form until somebody looks into it. */
 export class Jsonb {
-  readonly root: JsonNode
+  /** The stored form, where it is at hand; nobody changes it. */
+  readonly stored: Buffer | undefined
+  private made: JsonNode | undefined
 
-  constructor(root: JsonNode) {
-    this.root = root
+  constructor(root: JsonNode | undefined, stored?: Buffer) {
+    this.made = root
+    this.stored = stored
   }
+
+  get root(): JsonNode {
+    if (this.made === undefined) this.made = decodeNode(new ByteReader(this.stored as Buffer))
+    return this.made
+  }
+
+  /** Whoever looks into it need not take it apart first. */
+  get isApart(): boolean {
+    return this.made !== undefined
+  }
+}
+
+/** Smaller documents are taken apart as soon as they are read; in bytes. */
+const wholeBytesMin = 65_536
+
+/** The stored form, to be kept or sent elsewhere. */
+export function storedForm(value: Jsonb): Buffer {
+  if (value.stored !== undefined) return value.stored
+  const writer = new ByteWriter()
+  encodeNode(value.root, writer)
+  return writer.view()
+}
+
+/** About how many bytes the stored form has. Of many elements one tells. */
+export function jsonbWeight(value: Jsonb): number {
+  return value.stored?.length ?? nodeWeight(value.root)
+}
+
+function nodeWeight(node: JsonNode): number {
+  if (typeof node === 'string') return 2 + node.length
+  if (node === null || typeof node !== 'object' || node instanceof Numeric) return 8
+  if (isArray(node)) {
+    return node.length <= sampledMin
+      ? node.reduce((sum: number, item) => sum + nodeWeight(item), 2)
+      : node.length * sampleOf(node)
+  }
+  if (node.size > sampledMin) return node.size * sampleOf([...node.values()])
+  let weight = 2
+  for (const [key, value] of node) weight += key.length + nodeWeight(value)
+  return weight
+}
+
+const sampledMin = 64
+
+function sampleOf(nodes: readonly JsonNode[]): number {
+  const step = nodes.length / 16
+  let weight = 0
+  for (let i = 0; i < 16; i++) weight += nodeWeight(nodes[Math.floor(i * step)] as JsonNode)
+  return Math.ceil(weight / 16)
 }
 
 export type JsonKind = 'null' | 'string' | 'number' | 'boolean' | 'array' | 'object'
@@ -289,8 +341,8 @@ const tagFalse = 1
 const tagTrue = 2
 const tagNumber = 3
 const tagString = 4
-const tagArray = 5
-const tagObject = 6
+export const tagArray = 5
+export const tagObject = 6
 
 function encodeNode(node: JsonNode, writer: ByteWriter): void {
   if (node === null) writer.u8(tagNull)
@@ -320,7 +372,7 @@ function encodeString(text: string, writer: ByteWriter): void {
   writer.utf8(text)
 }
 
-function decodeNode(reader: ByteReader): JsonNode {
+export function decodeNode(reader: ByteReader): JsonNode {
   switch (reader.u8()) {
     case tagNull:
       return null
@@ -410,8 +462,14 @@ export const jsonbType: SqlType<Jsonb> = {
     if (isArray(value.root) && value.root.length === 0) writer.u8(0)
     else encodeNodeKey(value.root, writer)
   },
-  encode: (value, writer) => encodeNode(value.root, writer),
-  decode: (buffer, start, end) => new Jsonb(decodeNode(new ByteReader(buffer, start, end))),
+  encode(value, writer) {
+    if (value.stored === undefined) encodeNode(value.root, writer)
+    else writer.bytes(value.stored)
+  },
+  decode: (buffer, start, end) =>
+    end - start < wholeBytesMin
+      ? new Jsonb(decodeNode(new ByteReader(buffer, start, end)))
+      : new Jsonb(undefined, Buffer.from(buffer.subarray(start, end))),
 }
 
 const unsupportedVersion = (version: number): SqlError => new SqlError('XX000', `unsupported jsonb version number ${version}`)

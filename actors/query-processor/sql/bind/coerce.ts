@@ -10,6 +10,8 @@ import {
   builtinType,
   intervalOid,
   isPolymorphic,
+  jsonbOid,
+  jsonOid,
   textOid,
   typeCategory,
   unknownOid,
@@ -57,6 +59,10 @@ export function coerceType(statement: Statement, expr: Expr, target: TypeRef, co
       const at = statement.locationOf(expr)
       assert(expr.value === null || typeof expr.value === 'string', 'an unknown constant is a text')
       const typmod = target.oid === intervalOid ? target.typmod : -1
+      if (isReadLater(expr.value, target.oid)) {
+        const text: Expr = { ...expr, type: typeRef(textOid) }
+        return statement.place({ kind: 'viaText', type: typeRef(target.oid), argument: text, at: statement.position(at) }, at)
+      }
       const value = expr.value === null ? null : literal(statement, expr.value, typeRef(target.oid, typmod), at)
       // A literal stands where it is written, wherever its type is.
       return statement.place({ kind: 'constant', type: typeRef(target.oid, typmod), value }, at)
@@ -67,6 +73,12 @@ export function coerceType(statement: Statement, expr: Expr, target: TypeRef, co
   assert(path !== undefined, `there is a cast from ${input} to ${target.oid}`)
   return statement.place(applyPath(expr, path, target.oid), leftmost(statement.locationOf(expr), location))
 }
+
+/** Documents so long are read when they are needed, and beside the others; in characters. */
+const laterLengthMin = 1_000_000
+
+const isReadLater = (written: string | null, type: Oid): boolean =>
+  written !== null && written.length > laterLengthMin && (type === jsonOid || type === jsonbOid)
 
 function applyPath(expr: Expr, path: CastPath, target: Oid): Expr {
   const type = typeRef(target)

@@ -1,3 +1,5 @@
+import { SqlError } from '../../../../protocol/errors.ts'
+import { Jsonb, storedForm } from '../../../../protocol/values/jsonb.ts'
 import { SqlArray, type Value } from '../../../../protocol/values/value.ts'
 import { settled } from './frame.ts'
 import type { Suspension } from './run.ts'
@@ -23,10 +25,13 @@ const none: readonly Done[] = []
 export class AsideCall {
   readonly source: string
   readonly values: readonly Value[]
+  /** Where in the statement's text a mistake stands. */
+  readonly at: number | undefined
 
-  constructor(source: string, values: readonly Value[]) {
+  constructor(source: string, values: readonly Value[], at?: number) {
     this.source = source
     this.values = values
+    this.at = at
   }
 }
 
@@ -47,11 +52,11 @@ export class AsideCalls {
   }
 
   /** The call's answer, if it is there. */
-  call(source: string, values: readonly Value[]): Value {
+  call(source: string, values: readonly Value[], at?: number): Value {
     const known = this.done.find(
       (one) => one.source === source && one.values.every((value, i) => same(value, values[i] as Value)),
     )
-    if (known === undefined) throw new AsideCall(source, values)
+    if (known === undefined) throw new AsideCall(source, values, at)
     return known.answer
   }
 
@@ -66,7 +71,7 @@ export class AsideCalls {
         // Volatile values make it another call with every attempt: then it is carried out in place.
         if (this.done.filter((one) => one.source === source).length === callsMax) return evaluate()
         this.task = this.threads.ask(source, values)
-        this.done = [...this.done, { source, values, answer: yield* settled(this.task.answer) }]
+        this.done = [...this.done, { source, values, answer: yield* placed(settled(this.task.answer), reason.at) }]
         this.task = undefined
         try {
           this.canWait = true
@@ -89,8 +94,17 @@ export class AsideCalls {
   }
 }
 
+function* placed<T>(answer: Generator<Suspension, T, void>, at: number | undefined): Generator<Suspension, T, void> {
+  try {
+    return yield* answer
+  } catch (error) {
+    throw error instanceof SqlError && at !== undefined ? error.with({ position: at }) : error
+  }
+}
+
 function same(a: Value, b: Value): boolean {
   if (a === b) return true
+  if (a instanceof Jsonb) return b instanceof Jsonb && Buffer.compare(storedForm(a), storedForm(b)) === 0
   if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0
   if (!(a instanceof SqlArray) || !(b instanceof SqlArray)) return false
   return a.elements.length === b.elements.length && a.elements.every((element, i) => element === b.elements[i])

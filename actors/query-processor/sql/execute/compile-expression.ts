@@ -9,6 +9,7 @@ import { comparisonOf, operatorOf } from '../plan/comparison.ts'
 import { type Layout, outerSlotName, type Plan, rowKeyColumn, slotOf } from '../plan/node.ts'
 import { renumbering } from '../plan/renumbering.ts'
 import { sqlType, typeOf } from '../plan/sql-type.ts'
+import { textOfHuge, valueOfHuge } from './aside-functions.ts'
 import { withElement, withMember, withSlice } from './assign-part.ts'
 import { type Callable, callableOf } from './callable.ts'
 import { type Evaluate, type Frame, type Opener, unset } from './frame.ts'
@@ -297,11 +298,15 @@ class Compilation {
     const from = typeOf(expr.argument.type)
     const to = sqlType(expr.type.oid)
     const { typmod } = expr.type
+    const asText = textOfHuge(expr.argument.type)
+    const asValue = valueOfHuge(expr.type)
+    if (asText !== undefined || asValue !== undefined) this.aside = true
     return (row, frame) => {
       const value = argument(row, frame)
       if (value === null) return null
       const { settings } = frame.context
-      return to.input(from.output(value, settings), typmod, settings)
+      const text = asText?.(value, frame.context) ?? from.output(value, settings)
+      return asValue?.(text, frame.context, expr.at) ?? to.input(text, typmod, settings)
     }
   }
 

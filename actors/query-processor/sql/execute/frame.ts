@@ -112,11 +112,14 @@ export function valueBytes(value: Value): number {
   return typeof value === 'object' && value !== null ? 8 + objectBytes(value as object) : 8
 }
 
+/** What a document taken apart weighs, for each byte of its stored form. */
+const partsWeight = 4
+
 function objectBytes(value: object): number {
   if (value instanceof Uint8Array) return 96 + value.length
   if ('elements' in value) return 48 + rowBytes(value.elements as Row)
   if ('fields' in value) return 48 + rowBytes(value.fields as Row)
-  if (value instanceof Jsonb) return 64 + nodeBytes(value.root)
+  if (value instanceof Jsonb) return 64 + (value.stored === undefined ? nodeBytes(value.root) : value.stored.length * partsWeight)
   return 72
 }
 

@@ -1,5 +1,9 @@
 import { assert } from '../../../../protocol/assert.ts'
 import { isTooLargeForEngine, outOfMemory, SqlError, type SqlErrorFields } from '../../../../protocol/errors.ts'
+import type { Oid } from '../../../../protocol/ids.ts'
+import { Jsonb, storedForm } from '../../../../protocol/values/jsonb.ts'
+import { knownType } from '../../../../protocol/values/registry.ts'
+import { outputDefaults } from '../../../../protocol/values/type.ts'
 import { SqlArray, type Value } from '../../../../protocol/values/value.ts'
 import { scalarImplementation } from './implementations.ts'
 import type { FunctionContext, ScalarFunction } from './registry.ts'
@@ -25,8 +29,13 @@ interface PackedArray {
   readonly lowerBound: number
 }
 
+interface PackedJsonb {
+  readonly jsonb: Uint8Array
+}
+
 /** Copies between threads lose their class. */
 export function packed(value: Value): unknown {
+  if (value instanceof Jsonb) return { jsonb: storedForm(value) } satisfies PackedJsonb
   if (!(value instanceof SqlArray)) return value
   const { elements, lowerBound } = value
   return { elements, lowerBound } satisfies PackedArray
@@ -34,9 +43,28 @@ export function packed(value: Value): unknown {
 
 export function unpacked(value: unknown): Value {
   if (typeof value !== 'object' || value === null) return value as Value
-  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  if (value instanceof Uint8Array) return bytesOf(value)
+  if ('jsonb' in value) return new Jsonb(undefined, bytesOf((value as PackedJsonb).jsonb))
   const { elements, lowerBound } = value as PackedArray
   return new SqlArray(elements, lowerBound)
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer => Buffer.from(buffer, byteOffset, byteLength)
+
+/** What takes a value to a text and back, beside the functions by name: of types whose texts no setting changes. */
+export const textOutput = (type: Oid): string => `output of ${type}`
+export const textInput = (type: Oid): string => `input of ${type}`
+
+function callOf(source: string): ScalarFunction {
+  const [, way, oid] = /^(input|output) of (\d+)$/.exec(source) ?? []
+  if (way !== undefined) {
+    const type = knownType(Number(oid))
+    if (way === 'output') return (_context, value: never) => type.output(value, outputDefaults)
+    return (_context, text: string) => type.input(text, -1, { ...outputDefaults, now: 0n })
+  }
+  const implementation = scalarImplementation(source)
+  assert(typeof implementation === 'function', `${source} is a plain function`)
+  return implementation as ScalarFunction
 }
 
 /** What comes here is immutable and looks at nothing of a session. */
@@ -47,9 +75,7 @@ const mistake = ({ code, message, fields }: SqlError): Answer => ({ kind: 'mista
 /** Runs in the thread. */
 export function answer({ source, values }: Question): Answer {
   try {
-    const implementation = scalarImplementation(source)
-    assert(typeof implementation === 'function', `${source} is a plain function`)
-    const value = (implementation as ScalarFunction)(noContext, ...(values.map(unpacked) as never[]))
+    const value = callOf(source)(noContext, ...(values.map(unpacked) as never[]))
     return { kind: 'value', value: packed(value as Value) }
   } catch (error) {
     if (isTooLargeForEngine(error)) return mistake(outOfMemory('A value is too large.'))

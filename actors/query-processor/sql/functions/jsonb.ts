@@ -11,6 +11,7 @@ import {
   jsonKind,
   quoteJson,
 } from '../../../../protocol/values/jsonb.ts'
+import { foundWithin, isLookedInto, type JsonStep } from '../../../../protocol/values/jsonb-stored.ts'
 import { Numeric } from '../../../../protocol/values/numeric.ts'
 import { type SqlArray, SqlRow, type Value } from '../../../../protocol/values/value.ts'
 import { comparisons, ordering } from './comparison.ts'
@@ -36,6 +37,18 @@ const elementOf = (node: JsonNode, index: number): JsonNode | undefined => (isAr
 /** -> counts a scalar document as an array of one. */
 const elementOfDocument = (node: JsonNode, index: number): JsonNode | undefined =>
   isArray(node) || isObject(node) ? elementOf(node, index) : [node].at(index)
+
+/** -> and ->> with a name or a number: a large document that nobody has taken apart stays whole. */
+function partOf(value: Jsonb, step: JsonStep): JsonNode | undefined {
+  if (isLookedInto(value)) return foundWithin(value.stored as Buffer, [step], (name) => name)
+  return typeof step === 'string' ? memberOf(value.root, step) : elementOfDocument(value.root, step)
+}
+
+function follow(value: Jsonb, path: SqlArray): JsonNode | undefined {
+  if (path.elements.length === 0 || path.elements.includes(null) || !isLookedInto(value)) return followNode(value.root, path)
+  const steps = path.elements as readonly string[]
+  return foundWithin(value.stored as Buffer, steps, (step, isInArray) => (isInArray ? pathIndex(step) : step))
+}
 
 function followNode(node: JsonNode, path: SqlArray): JsonNode | undefined {
   if (path.elements.includes(null)) return undefined
@@ -166,12 +179,12 @@ const compare = jsonbType.compare as (a: Jsonb, b: Jsonb) => number
 export const jsonbScalars = (casts: NumericCasts): Functions => ({
   ...comparisons('jsonb_', compare),
   ...ordering('jsonb_cmp', compare),
-  jsonb_object_field: (_context, { root }: Jsonb, key: string) => wrap(memberOf(root, key)),
-  jsonb_object_field_text: (_context, { root }: Jsonb, key: string) => nodeText(memberOf(root, key)),
-  jsonb_array_element: (_context, { root }: Jsonb, index: number) => wrap(elementOfDocument(root, index)),
-  jsonb_array_element_text: (_context, { root }: Jsonb, index: number) => nodeText(elementOfDocument(root, index)),
-  jsonb_extract_path: (_context, { root }: Jsonb, path: SqlArray) => wrap(followNode(root, path)),
-  jsonb_extract_path_text: (_context, { root }: Jsonb, path: SqlArray) => nodeText(followNode(root, path)),
+  jsonb_object_field: (_context, value: Jsonb, key: string) => wrap(partOf(value, key)),
+  jsonb_object_field_text: (_context, value: Jsonb, key: string) => nodeText(partOf(value, key)),
+  jsonb_array_element: (_context, value: Jsonb, index: number) => wrap(partOf(value, index)),
+  jsonb_array_element_text: (_context, value: Jsonb, index: number) => nodeText(partOf(value, index)),
+  jsonb_extract_path: (_context, value: Jsonb, path: SqlArray) => wrap(follow(value, path)),
+  jsonb_extract_path_text: (_context, value: Jsonb, path: SqlArray) => nodeText(follow(value, path)),
   jsonb_contains: (_context, outer: Jsonb, inner: Jsonb) => containsDocument(outer.root, inner.root),
   jsonb_contained: (_context, inner: Jsonb, outer: Jsonb) => containsDocument(outer.root, inner.root),
   jsonb_exists: (_context, { root }: Jsonb, key: string) => exists(root, key),

@@ -57,8 +57,8 @@ export interface FunctionContext {
 
 export interface Aside {
   readonly canWait: boolean
-  /** The call's answer, or a throw that whoever evaluates turns into waiting. `source` is pg_proc.prosrc. */
-  call(source: string, values: readonly Value[]): Value
+  /** The call's answer, or a throw that whoever evaluates turns into waiting. `source` is pg_proc.prosrc; `at`: where a mistake stands. */
+  call(source: string, values: readonly Value[], at?: number): Value
 }
 
 /** Types at the call site, known when the expression is compiled: polymorphic functions (array_append, to_jsonb ...) need them. */
