@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { getHeapStatistics } from 'node:v8'
 import { BusRefused } from '../bus/bus.ts'
-import { type DataDirectory, DirectoryRefused, journalsOf, takeDataDirectory } from '../bus/data-directory.ts'
+import { belongTo, type DataDirectory, DirectoryRefused, journalsOf, takeDataDirectory } from '../bus/data-directory.ts'
 import { EmbeddedBus } from '../bus/embedded.ts'
 import { EmbeddedLog } from '../bus/embedded-log.ts'
+import { post } from '../bus/http-node.ts'
 import { type Log, LogCorrupt } from '../bus/log.ts'
 import { MemoryLog } from '../bus/memory-log.ts'
 import type { NatsOptions } from '../bus/nats-connection.ts'
@@ -14,8 +15,9 @@ import { keepsWhatItAcknowledges, serverVersionsWanted } from '../bus/nats-versi
 import { realClock, realFiles, realWorld } from '../bus/real-world.ts'
 import { nodeSockets, secureContext } from '../bus/sockets-node.ts'
 import type { World } from '../bus/world.ts'
-import { type Collector, collectingTracer } from '../observability/collector.ts'
-import { registeredTracer, traceWith } from '../observability/tracing.ts'
+import type { Collector } from '../observability/collector.ts'
+import { openTracing, type Tracing } from '../observability/open-tracing.ts'
+import { exportSettings, OtelRefused } from '../observability/otel-environment.ts'
 import { type CircleParts, MapRefused, type RunningCircle, startCircle } from './circle.ts'
 import { type Config, configDefaults } from './config.ts'
 import { createFrontend, type FrontendConfig } from './frontend/frontend.ts'
@@ -38,8 +40,10 @@ const patienceMs = 20_000
 export interface ClusterOptions extends Partial<Config> {
   /** An actor failed for good and the database answers no more; the default throws it as an uncaught error. */
   readonly onFailure?: (actor: string, error: unknown) => void
-  /** Is given the spans of sampled transactions (`traceSample`) instead of the process's OpenTelemetry SDK. */
+  /** Is given the spans of sampled transactions (`traceSample`), and nobody else. */
   readonly collector?: Collector
+  /** The OTEL_* variables; the process's own by default. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
 }
 
 export interface Cluster {
@@ -65,7 +69,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const joined = config.bus === undefined ? undefined : await join(config.bus, config)
     if (joined !== undefined) closers.push(() => joined.close())
     const world = realWorld({ bus: joined?.bus ?? new EmbeddedBus(), onFailure: options.onFailure ?? fail })
-    if (config.traceSample > 0) closers.push(traced(world, config.traceSample, options.collector))
+    const tracing = traced(world, config, options)
+    closers.push(() => tracing.close())
     const tls = readTls(config)
     const { roles } = config
     const directory = config.data === undefined || !roles.has('storage') ? undefined : await takeDataDirectory(config.data)
@@ -93,7 +98,13 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       world,
       sockets: nodeSockets,
       queryProcessor,
-      config: { host, port, connectionsMax: config.connectionsMax, ...(tls === undefined ? {} : { tls }) },
+      config: {
+        host,
+        port,
+        connectionsMax: config.connectionsMax,
+        traceSlowMs: config.traceSlowMs,
+        ...(tls === undefined ? {} : { tls }),
+      },
       report,
     })
     closers.push(() => frontend.close())
@@ -106,12 +117,19 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
-function traced(world: World, share: number, collector: Collector | undefined): () => Promise<void> {
-  const random = world.random('trace')
-  const needs = { now: () => world.clock.monotonic(), randomBytes: (length: number) => random.bytes(length) }
-  const tracer = collector === undefined ? registeredTracer() : collectingTracer(collector, needs)
-  const close = traceWith({ tracer, sample: () => random.fraction() < share })
-  return async () => close()
+function traced({ clock, random }: World, config: Config, { collector, environment }: ClusterOptions): Tracing {
+  const drawn = random('trace')
+  const { traceSample: share, traceSlowMs, traceRecent: recentMax } = config
+  const exportTo = exportSettings(environment ?? process.env)
+  const options = { share, slowMicros: traceSlowMs * 1_000, recentMax, exportTo, collector, version: version() }
+  return openTracing(options, {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    randomBytes: (length) => drawn.bytes(length),
+    after: (delayMs, action) => clock.after(delayMs, action),
+    post,
+    warn: (line) => process.stderr.write(`taudb: warning: ${line}\n`),
+  })
 }
 
 /** On NATS. Its client is loaded only here: whoever does not use it does not wait for it. */
@@ -176,6 +194,7 @@ async function openStores(
     const logs = Array.from({ length: partitions ?? 1 }, () => new MemoryLog())
     return { world, logs, versionStore: new MemoryVersionStore(world.clock) }
   }
+  belongTo(directory, undefined)
   const logs: Log[] = []
   const close = async (): Promise<void> => {
     for (const log of logs) await log.close()
@@ -210,7 +229,7 @@ function storeIn(world: World, { path }: DataDirectory): VersionStore {
 /** The actors of this process's roles; rows that an embedded journal has written belong to that journal. */
 async function startJoined(
   world: World,
-  { logs }: Joined,
+  { logs, database }: Joined,
   roles: Config['roles'],
   directory: DataDirectory | undefined,
 ): Promise<RunningCircle> {
@@ -218,6 +237,7 @@ async function startJoined(
   const { path } = directory
   if (realFiles.list(path).some((name) => name.startsWith('journal')))
     throw new StartError(`${path} has a journal of its own: start it without --bus, or name another directory with --data`)
+  belongTo(directory, database)
   return await startMember({ world, logs, roles, versionStore: storeIn(world, directory) })
 }
 
@@ -244,7 +264,12 @@ function readTls(config: Config): FrontendConfig['tls'] {
 function explained(error: unknown, { host, port, data }: Config): unknown {
   if (error instanceof MapRefused)
     return new StartError(`${data}: ${error.message}; a database keeps the number of partitions that it was made with`)
-  if (error instanceof DirectoryRefused || error instanceof BusRefused || error instanceof NobodyOwns)
+  if (
+    error instanceof DirectoryRefused ||
+    error instanceof OtelRefused ||
+    error instanceof BusRefused ||
+    error instanceof NobodyOwns
+  )
     return new StartError(error.message)
   if (error instanceof LogCorrupt) {
     return new StartError(
@@ -280,4 +305,14 @@ function fail(actor: string, error: unknown): void {
   queueMicrotask(() => {
     throw new Error(`taudb: ${actor} failed`, { cause: error })
   })
+}
+
+/** From package.json: one folder up in the sources, two in the build. */
+export function version(): string {
+  for (const path of ['../package.json', '../../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string }).version
+    } catch {}
+  }
+  return 'unknown'
 }

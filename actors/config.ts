@@ -34,8 +34,12 @@ export interface Config {
   readonly connectionsMax: number
   readonly tlsCert: string | undefined
   readonly tlsKey: string | undefined
-  /** The share of transactions that is traced, 0 to 1. */
+  /** The share of transactions whose traces are exported, 0 to 1. */
   readonly traceSample: number
+  /** Transactions that take longer are traced and exported, sampled or not. */
+  readonly traceSlowMs: number
+  /** Traces that are kept to be looked at with `taudb trace`. */
+  readonly traceRecent: number
 }
 
 export const configDefaults: Config = {
@@ -59,6 +63,8 @@ export const configDefaults: Config = {
   tlsCert: undefined,
   tlsKey: undefined,
   traceSample: 0,
+  traceSlowMs: 1_000,
+  traceRecent: 500,
 }
 
 /** What is wrong with the words on the command line, in one line with the way out. */
@@ -201,8 +207,20 @@ const options: readonly Option[] = [
   {
     name: 'trace-sample',
     value: 'SHARE',
-    help: 'share of transactions traced, from 0 (default) to 1, with the OpenTelemetry SDK that the process has loaded',
+    help: 'share of transactions whose traces are exported (OTEL_* variables say where), from 0 (default) to 1; also those that fail or are slow',
     apply: (config, value, from) => ({ ...config, traceSample: share(value, from) }),
+  },
+  {
+    name: 'trace-slow-ms',
+    value: 'MS',
+    help: `a transaction is slow that takes so long (default ${configDefaults.traceSlowMs})`,
+    apply: (config, value, from) => ({ ...config, traceSlowMs: wholeNumber(value, from, 1, 86_400_000) }),
+  },
+  {
+    name: 'trace-recent',
+    value: 'N',
+    help: `traces kept in memory for "taudb trace" (default ${configDefaults.traceRecent}); 0 records nothing that is not exported`,
+    apply: (config, value, from) => ({ ...config, traceRecent: wholeNumber(value, from, 0, 100_000) }),
   },
 ]
 

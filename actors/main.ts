@@ -1,8 +1,7 @@
 /** The command line: reads what is asked, starts the database or the journal's reader, and says in one line what went wrong. */
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DirectoryRefused } from '../bus/data-directory.ts'
-import { type Cluster, examineServers, StartError, startCluster } from './cluster.ts'
+import { type Cluster, examineServers, StartError, startCluster, version } from './cluster.ts'
 import { type Config, ConfigError, helpText, readCommand } from './config.ts'
 import { dumpJournal, verifyJournal } from './journal-reader.ts'
 
@@ -71,14 +70,4 @@ async function run(config: Config): Promise<void> {
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
-}
-
-/** From package.json: one folder up in the sources, two in the build. */
-function version(): string {
-  for (const path of ['../package.json', '../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { version: string }).version
-    } catch {}
-  }
-  return 'unknown'
 }

@@ -1,11 +1,13 @@
-import { ROOT_CONTEXT, type Span, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api'
+import { type Context, createContextKey, ROOT_CONTEXT, type Span, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api'
 
-/** A span as a collector sees it: it still changes until it has ended. Times in microseconds. */
+/** A span as a collector sees it: it still changes until it has ended. Times in microseconds since the Unix epoch. */
 export interface CollectedSpan {
   readonly name: string
   readonly traceId: string
   readonly spanId: string
   readonly parentId: string | undefined
+  /** To be exported; else only to be looked at here. */
+  readonly sampled: boolean
   readonly attributes: Readonly<Record<string, unknown>>
   readonly startMicros: number
   /** Undefined while it goes on. */
@@ -13,7 +15,7 @@ export interface CollectedSpan {
   readonly failure: string | undefined
 }
 
-/** Where spans go: a test's list, or whatever else wants them without an SDK. */
+/** Where spans go: the recorder, or a test's list. */
 export interface Collector {
   begun(span: CollectedSpan): void
   ended(span: CollectedSpan): void
@@ -21,7 +23,7 @@ export interface Collector {
 
 /** What the tracer needs of the world. */
 export interface TracerNeeds {
-  /** Microseconds that never go back. */
+  /** Microseconds since the Unix epoch, as spans show them. */
   now(): number
   /** A binary string. */
   randomBytes(length: number): string
@@ -29,25 +31,32 @@ export interface TracerNeeds {
 
 type Writable<T> = { -readonly [Member in keyof T]: T[Member] }
 
-/** A tracer of a few lines that hands its spans to a collector. */
+const unsampled = createContextKey('taudb unsampled')
+
+/** The context of a root that is recorded and not exported. */
+export const unsampledRoot: Context = ROOT_CONTEXT.setValue(unsampled, true)
+
+/** A tracer of a few lines that hands its spans to a collector. Given times are milliseconds since the Unix epoch. */
 export function collectingTracer(collector: Collector, needs: TracerNeeds): Tracer {
   const id = (bytes: number): string => Buffer.from(needs.randomBytes(bytes), 'latin1').toString('hex')
-  const startSpan: Tracer['startSpan'] = (name, options, context) => {
-    const parent = trace.getSpanContext(context ?? ROOT_CONTEXT)
+  const startSpan: Tracer['startSpan'] = (name, options, context = ROOT_CONTEXT) => {
+    const parent = trace.getSpanContext(context)
     const attributes: Record<string, unknown> = { ...options?.attributes }
+    const startMs = options?.startTime
     const collected: Writable<CollectedSpan> = {
       name,
       traceId: parent?.traceId ?? id(16),
       spanId: id(8),
       parentId: parent?.spanId,
+      sampled: parent === undefined ? context.getValue(unsampled) !== true : (parent.traceFlags & 1) === 1,
       attributes,
-      startMicros: needs.now(),
+      startMicros: typeof startMs === 'number' ? startMs * 1_000 : needs.now(),
       endMicros: undefined,
       failure: undefined,
     }
     const span = {
       isRecording: () => true,
-      spanContext: () => ({ traceId: collected.traceId, spanId: collected.spanId, traceFlags: 1 }),
+      spanContext: () => ({ traceId: collected.traceId, spanId: collected.spanId, traceFlags: collected.sampled ? 1 : 0 }),
       setAttribute: (attribute: string, value: unknown) => {
         attributes[attribute] = value
         return span
@@ -57,7 +66,7 @@ export function collectingTracer(collector: Collector, needs: TracerNeeds): Trac
         return span
       },
       end: () => {
-        collected.endMicros = needs.now()
+        collected.endMicros = Math.max(collected.startMicros, needs.now())
         collector.ended(collected)
       },
     } as unknown as Span

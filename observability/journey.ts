@@ -8,13 +8,13 @@ export const journey = [
     name: 'frontend.session',
     file: 'actors/frontend/session.ts',
     parent: undefined,
-    attributes: ['client.address', 'db.user', 'db.namespace'],
+    attributes: ['client.address', 'db.user', 'db.namespace', 'taudb.late'],
   },
   {
     name: 'query-processor.statement',
     file: 'actors/query-processor/statement.ts',
     parent: 'frontend.session',
-    attributes: ['db.system.name', 'db.query.text', 'db.response.status_code'],
+    attributes: ['db.system.name', 'db.query.text', 'db.response.status_code', 'taudb.rows'],
   },
   {
     name: 'query-processor.begin',
@@ -32,7 +32,15 @@ export const journey = [
     name: 'query-processor.commit',
     file: 'actors/query-processor/commit.ts',
     parent: 'query-processor.statement',
-    attributes: ['taudb.tau_start', 'taudb.writes', 'taudb.checks', 'taudb.verdict', 'taudb.tau_commit'],
+    attributes: [
+      'taudb.transaction',
+      'taudb.xact_id',
+      'taudb.tau_start',
+      'taudb.writes',
+      'taudb.checks',
+      'taudb.verdict',
+      'taudb.tau_commit',
+    ],
   },
   {
     name: 'adjudicator.adjudicate',

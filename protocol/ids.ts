@@ -36,5 +36,8 @@ export function transactionIdText(id: TransactionId): string {
   return `${id.leader}.${id.epoch}.${Buffer.from(id.boot, 'latin1').toString('hex')}.${id.counter}`
 }
 
+/** As pg_current_xact_id shows it, to be told apart by people in one process: the owner's epoch and that process's counter. */
+export const transactionNumber = ({ epoch, counter }: TransactionId): bigint => (BigInt(epoch) << 40n) | BigInt(counter)
+
 /** One sequence per journal of the map, indexed by partition: what a reader must find applied. */
 export type Vector = readonly Sequence[]

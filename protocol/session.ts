@@ -63,6 +63,8 @@ export interface SessionStart {
   readonly output: SessionOutput
   /** Ends the connection after a FATAL error (idle_in_transaction_session_timeout, shutdown). */
   terminate(error: SqlError): void
+  /** SET traceparent: what follows belongs to this trace of the client's; '' to none. */
+  follow?(traceparent: string): void
 }
 
 /**
@@ -73,8 +75,11 @@ export interface SessionStart {
 export interface QuerySession {
   /** ParameterStatus of every reported setting, for the start-up answer. */
   reportedParameters(): Iterable<readonly [string, string]>
-  /** What follows, up to the next ReadyForQuery outside a transaction, belongs to this W3C trace. */
-  trace(traceparent: string): void
+  /**
+   * What follows, up to the next ReadyForQuery outside a transaction, belongs to this W3C trace. `isLate`: so does the statement that is
+   * ending now, from its beginning.
+   */
+  trace(traceparent: string, isLate?: boolean): void
   /** Simple protocol: everything, ReadyForQuery included. While COPY FROM STDIN runs, its promise is pending and copy* calls come in. */
   query(sql: string): void | Promise<void>
   parse(name: string, sql: string, parameterTypes: readonly Oid[]): void | Promise<void>

@@ -17,5 +17,9 @@ export function tauMax(a: Tau, b: Tau): Tau {
   return a > b ? a : b
 }
 
+const sqlEpoch = 946_684_800_000_000n
+
 /** A clock's microseconds since 1970 as SQL's timestamps count them: since 2000. */
-export const sqlTime = (micros: number): bigint => BigInt(Math.floor(micros)) - 946_684_800_000_000n
+export const sqlTime = (micros: number): bigint => BigInt(Math.floor(micros)) - sqlEpoch
+/** And back. */
+export const unixMicros = (time: bigint): number => Number(time + sqlEpoch)

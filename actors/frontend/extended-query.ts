@@ -2,6 +2,7 @@
 // From: frontend.session (bytes of one client). To: query-processor.statement (QuerySession).
 // Invariant: the next call begins when the one before has settled, except for what COPY FROM STDIN and cancel allow.
 
+import { traceparentIn } from '../../observability/traceparent.ts'
 import { unreachable } from '../../protocol/assert.ts'
 import { SqlError, unsupported } from '../../protocol/errors.ts'
 import type { BackendWriter } from '../../protocol/pg/backend-messages.ts'
@@ -24,8 +25,13 @@ export interface Connection {
   finished(): void
   /** The session cannot go on. SqlErrors are for the client, everything else is a bug of ours. */
   broken(error: unknown): void
-  /** The traceparent of what follows, up to the next ReadyForQuery outside a transaction; '' where nobody traces it. */
-  transactionBegins(): string
+  /**
+   * The traceparent of what follows, up to the next ReadyForQuery outside a transaction; '' where nobody traces it. `wanted`: the trace that the
+   * client has named for it, or ''.
+   */
+  transactionBegins(wanted: string): string
+  /** The client names a trace for the transaction under way. */
+  transactionJoins(wanted: string): void
   /** Between two transactions, with nothing left to do. */
   rested(): void
   /** The query session is closed. */
@@ -143,7 +149,8 @@ export class Conversation {
           exhausted = true
           break
         }
-        if (writer.isFresh && message.type !== 'terminate') this.begin()
+        if (writer.isFresh && message.type !== 'terminate') this.begin(message)
+        else if (message.type === 'query' || message.type === 'parse') this.join(message.sql)
         if (writer.copyIn) this.duringCopy(message)
         else this.call(this.dispatch(message))
         const slow = writer.drain()
@@ -160,10 +167,16 @@ export class Conversation {
   }
 
   /** The first message of a transaction: is it one to follow? */
-  private begin(): void {
+  private begin(message: FrontendMessage): void {
     this.writer.isFresh = false
-    const traceparent = this.connection.transactionBegins()
+    const wanted = message.type === 'query' || message.type === 'parse' ? traceparentIn(message.sql) : ''
+    const traceparent = this.connection.transactionBegins(wanted)
     if (traceparent !== '') this.session.trace(traceparent)
+  }
+
+  private join(sql: string): void {
+    const wanted = traceparentIn(sql)
+    if (wanted !== '') this.connection.transactionJoins(wanted)
   }
 
   private afterRun(exhausted: boolean): void {

@@ -21,6 +21,8 @@ export interface FrontendConfig {
   readonly tls?: { readonly certificate: string | Buffer; readonly key: string | Buffer } | undefined
   /** Sessions at a time; more are told 53300. */
   readonly connectionsMax?: number
+  /** Transactions that take longer are traced, sampled or not. */
+  readonly traceSlowMs?: number
   /** How long `close` waits for transactions that are open. */
   readonly graceMs?: number
 }
@@ -44,6 +46,7 @@ export interface Frontend {
 
 const connectionsDefault = 10_000
 const graceMsDefault = 5_000
+export const traceSlowMsDefault = 1_000
 /** Connections that are not sessions yet (or are cancel requests), beside the sessions allowed. */
 const strangersMax = 1_000
 
@@ -83,6 +86,7 @@ class FrontendProcess implements Frontend, SessionHost {
   readonly queryProcessor: QueryProcessorPort
   readonly output = new OutputBuffer()
   readonly tls: TlsCredentials | undefined
+  readonly slowMicros: number
   readonly listening: Promise<void>
   /** Everybody connected, sessions or not yet. */
   private readonly connected = new Set<ClientSession>()
@@ -100,6 +104,7 @@ class FrontendProcess implements Frontend, SessionHost {
     this.queryProcessor = queryProcessor
     this.connectionsMax = config.connectionsMax ?? connectionsDefault
     this.tls = config.tls && { ...config.tls, applicationProtocols: [applicationProtocol] }
+    this.slowMicros = (config.traceSlowMs ?? traceSlowMsDefault) * 1_000
     this.cancelKeys = new CancelKeys(world.clock)
     let why: unknown
     const listen = async (): Promise<void> => {

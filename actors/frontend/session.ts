@@ -5,12 +5,12 @@
 import { type ActorRefFrom, createActor, setup } from 'xstate'
 import type { ServerSocket, TlsCredentials } from '../../bus/sockets.ts'
 import type { World } from '../../bus/world.ts'
-import { beginTrace, type Traced } from '../../observability/tracing.ts'
+import { beginLate, beginTrace, joinTrace, lookingName, type Traced } from '../../observability/tracing.ts'
 import { unreachable } from '../../protocol/assert.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { type BackendSink, BackendWriter, type OutputBuffer } from '../../protocol/pg/backend-messages.ts'
 import { FrontendParser, type StartupPacket } from '../../protocol/pg/frontend-messages.ts'
-import type { QueryProcessorPort } from '../../protocol/session.ts'
+import type { QueryProcessorPort, QuerySession } from '../../protocol/session.ts'
 import { machineClock } from '../actor.ts'
 import { authenticate, type Client, cancelSecretBytes, readStartupMessage, unsupportedProtocol } from './authenticate.ts'
 import { type Connection, Conversation } from './extended-query.ts'
@@ -19,6 +19,8 @@ import { type Connection, Conversation } from './extended-query.ts'
 const loginMsMax = 10_000
 /** How long a closing connection waits for its client to read and its session to end what it does. */
 const closeMsMax = 5_000
+/** Who has rested so long works at a person's pace, and what it does next is recorded. */
+const leisureMicrosMin = 1_000_000
 /** A session writes on while fewer bytes than this wait for the operating system. */
 const waitingBytesMax = 262_144
 
@@ -67,6 +69,8 @@ export interface SessionHost {
   readonly queryProcessor: QueryProcessorPort
   readonly output: OutputBuffer
   readonly tls: TlsCredentials | undefined
+  /** A transaction that takes longer is traced, sampled or not. */
+  readonly slowMicros: number
   /** Throws the FATAL SqlError for why no one is let in now; returns the backend id. */
   admit(session: ClientSession): number
   cancel(backendId: number, secret: Buffer): void
@@ -88,8 +92,18 @@ export class ClientSession implements BackendSink, Connection {
   private departure: ActorRefFrom<typeof departureMachine> | undefined
   private conversation: Conversation | undefined
   private client: Client | undefined
+  private query: QuerySession | undefined
   /** The root of the transaction under way, where it is traced. */
   private span: Traced | undefined
+  /** Its last error's SQLSTATE. */
+  private failure: string | undefined
+  /** Microseconds of the monotonic clock. */
+  private beganAt = 0
+  private restedAt = Number.NEGATIVE_INFINITY
+  /** SET traceparent: the client's trace, '' without one. */
+  private followed = ''
+  /** It is `taudb trace`, which nobody wants to see among the traces. */
+  private isLooking = false
   private encrypted = false
   private tlsAsked = false
   private gssAsked = false
@@ -211,13 +225,18 @@ export class ClientSession implements BackendSink, Connection {
       clientAddress: socket.clientAddress,
       output: writer,
       terminate: (error) => this.terminate(error),
+      follow: (traceparent) => this.follow(traceparent),
     })
+    this.query = session
     this.client = client
+    this.isLooking = client.parameters.get('application_name') === lookingName
     this.conversation = new Conversation(this.parser, writer, session, this)
     writer.authenticationOk()
     for (const [name, value] of session.reportedParameters()) writer.parameterStatus(name, value)
     writer.backendKeyData(this.backendId, this.secret)
     writer.readyForQuery('I')
+    writer.rested = this.transactionEnded
+    writer.failed = this.failed
     this.arrival?.send({ type: 'admitted' })
     this.arrival = undefined
     this.conversation.run()
@@ -273,21 +292,69 @@ export class ClientSession implements BackendSink, Connection {
     this.terminate(new SqlError('XX000', `internal error: ${message}`))
   }
 
-  transactionBegins(): string {
-    const span = beginTrace('frontend.session')
-    if (span === undefined) return ''
+  transactionBegins(wanted: string): string {
+    const now = this.host.world.clock.monotonic()
+    this.beganAt = now
+    const followed = wanted === '' ? this.followed : wanted
+    const span =
+      followed === ''
+        ? beginTrace('frontend.session', now - this.restedAt >= leisureMicrosMin && !this.isLooking)
+        : joinTrace('frontend.session', followed, this.host.world.clock.now())
+    return span === undefined ? '' : this.traced(span)
+  }
+
+  transactionJoins(wanted: string): void {
+    if (this.span?.isSampled === true) return
+    const joined = joinTrace('frontend.session', wanted, this.beganMicros())
+    if (joined === undefined) return
+    this.endTrace()
+    this.query?.trace(this.traced(joined))
+  }
+
+  private traced(span: Traced): string {
     span.set('client.address', this.socket.clientAddress)
     span.set('db.user', this.client?.user ?? '')
     span.set('db.namespace', this.client?.database ?? '')
     this.span = span
-    this.writer.rested = () => this.endTrace()
     return span.traceparent
+  }
+
+  /** What nobody has traced is traced from what is known now: its client, its last statement, and how long it took. */
+  private traceLate(why: 'error' | 'slow'): void {
+    const span = beginLate('frontend.session', this.beganMicros())
+    if (span === undefined) return
+    span.set('taudb.late', why)
+    this.query?.trace(this.traced(span), true)
+  }
+
+  /** The wall clock when the transaction began. */
+  private beganMicros(): number {
+    const { clock } = this.host.world
+    return clock.now() - (clock.monotonic() - this.beganAt)
+  }
+
+  private readonly failed = (code: string): void => {
+    if (this.writer.isFresh || this.conversation?.closed !== false) return
+    this.failure = code
+    if (this.span === undefined) this.traceLate('error')
+  }
+
+  private readonly transactionEnded = (): void => {
+    const now = this.host.world.clock.monotonic()
+    this.restedAt = now
+    if (this.span === undefined && now - this.beganAt >= this.host.slowMicros) this.traceLate('slow')
+    this.endTrace(this.failure)
+    this.failure = undefined
   }
 
   private endTrace(failure?: string): void {
     this.span?.end(failure)
     this.span = undefined
-    this.writer.rested = undefined
+  }
+
+  private follow(traceparent: string): void {
+    this.followed = traceparent
+    if (traceparent !== '' && this.writer.status !== 'I') this.transactionJoins(traceparent)
   }
 
   rested(): void {

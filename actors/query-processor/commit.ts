@@ -6,7 +6,7 @@ import { BusError, type MaybePromise } from '../../bus/bus.ts'
 import { beginStep, type Traced } from '../../observability/tracing.ts'
 import { assert } from '../../protocol/assert.ts'
 import { changeConflict, SqlError, schemaConflict } from '../../protocol/errors.ts'
-import { type Oid, type TransactionId, transactionIdText } from '../../protocol/ids.ts'
+import { type Oid, type TransactionId, transactionIdText, transactionNumber } from '../../protocol/ids.ts'
 import { type Key, storageIdOf } from '../../protocol/key.ts'
 import type { Check, CommitAnswer, CommitRequest, Outcome, Verdict } from '../../protocol/messages.ts'
 import { type Tau, tau } from '../../protocol/time.ts'
@@ -104,6 +104,8 @@ function ask(
     traceparent: span?.traceparent ?? '',
     ...(transaction.isRepeated && { inOrder: true }),
   })
+  span?.set('taudb.transaction', transactionIdText(id))
+  span?.set('taudb.xact_id', String(transactionNumber(id)))
   span?.set('taudb.tau_start', request.tauStart)
   span?.set('taudb.writes', request.writes.length)
   span?.set('taudb.checks', request.checks.length)

@@ -1,6 +1,6 @@
 import type { MaybePromise } from '../../bus/bus.ts'
 import { SqlError } from '../../protocol/errors.ts'
-import type { TransactionId } from '../../protocol/ids.ts'
+import { type TransactionId, transactionNumber } from '../../protocol/ids.ts'
 import type { Outcome } from '../../protocol/messages.ts'
 import { type Tau, tauZero } from '../../protocol/time.ts'
 import type { Circle } from './circle.ts'
@@ -71,7 +71,7 @@ export class Identity {
 
   /** pg_current_xact_id */
   show(): bigint {
-    const number = numberOf(this.id)
+    const number = transactionNumber(this.id)
     if (!this.isShown) this.shown.tell(number, 'in progress')
     this.isShown = true
     return number
@@ -86,12 +86,10 @@ export class Identity {
     const { drawn, doubtAt } = this
     if (this.isShown && drawn !== undefined) {
       const fate = committed ? 'committed' : doubtAt === undefined ? 'aborted' : { id: drawn, tauStart: doubtAt }
-      this.shown.tell(numberOf(drawn), fate)
+      this.shown.tell(transactionNumber(drawn), fate)
     }
     this.drawn = undefined
     this.isShown = false
     this.doubtAt = undefined
   }
 }
-
-const numberOf = ({ epoch, counter }: TransactionId): bigint => (BigInt(epoch) << 40n) | BigInt(counter)

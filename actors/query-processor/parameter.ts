@@ -116,6 +116,12 @@ define({
   context: 'user',
   description: 'Reuses the plans of statements that differ in literals only.',
 })
+define({
+  ...session,
+  name: 'traceparent',
+  boot: '',
+  description: "Sets the trace that the session's transactions belong to (W3C).",
+})
 
 /** By name in any case; undefined for an unknown one. */
 export function parameter(name: string): Parameter | undefined {

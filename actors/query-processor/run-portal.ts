@@ -72,11 +72,14 @@ function ran(session: Session, portal: Portal, rowsMax: number, result: ResultOu
   if (rowsMax > 0 && rows === rowsMax) {
     session.block.transaction.writeSet.openReaders++
     result.suspend()
+    session.tracing?.ran(portal.rows)
   } else {
     portal.done = true
-    result.complete(execution.tag(rows))
+    const tag = execution.tag(rows)
+    result.complete(tag)
+    // What a tag counts are the rows that were answered or changed.
+    session.tracing?.ran(Number(/\d+$/.exec(tag) ?? 0))
   }
-  session.tracing?.ran()
   return result
 }
 

@@ -6,7 +6,7 @@ import type { Random } from '../../bus/world.ts'
 import { isTooLargeForEngine, type Notice, outOfMemory, queryCanceled, SqlError } from '../../protocol/errors.ts'
 import type { Oid } from '../../protocol/ids.ts'
 import type { QuerySession, SessionOutput, SessionStart } from '../../protocol/session.ts'
-import { sqlTime, tauZero } from '../../protocol/time.ts'
+import { sqlTime, tauZero, unixMicros } from '../../protocol/time.ts'
 import type { InputSettings } from '../../protocol/values/type.ts'
 import { Block, readOnlyTransaction } from './block.ts'
 import { type CommitOutcome, commit } from './commit.ts'
@@ -85,6 +85,9 @@ export class Session implements QuerySession {
   private running = false
   private closed = false
   private readonly left: () => void
+  /** The client's own trace, as the frontend knows it. */
+  private followed = ''
+  private settingsTold = -1
 
   constructor(runtime: Runtime, start: SessionStart, left: () => void) {
     this.left = left
@@ -275,8 +278,19 @@ export class Session implements QuerySession {
 
   /* ---------------------------------------------------------------- tracing */
 
-  trace(traceparent: string): void {
+  trace(traceparent: string, isLate = false): void {
+    this.tracing?.leave()
     this.tracing = new StatementTrace(traceparent)
+    if (isLate) this.tracing.enter(this.activity.query, unixMicros(this.statementTime))
+  }
+
+  /** SET traceparent, and whatever takes it back. */
+  private tellTrace(): void {
+    this.settingsTold = this.settings.version
+    const traceparent = this.settings.value('traceparent') ?? ''
+    if (traceparent === this.followed) return
+    this.followed = traceparent
+    this.start.follow?.(traceparent)
   }
 
   /** Of the statement under way; '' where nobody traces it. */
@@ -431,9 +445,10 @@ export class Session implements QuerySession {
     this.held = undefined
     this.copyIn = undefined
     const told = this.told(error)
+    // Whoever hears of it may trace it from here on.
+    if (!this.closed) this.output.error(told)
     this.tracing?.leave(told.code)
     if (this.closed) return
-    this.output.error(told)
     this.block.fail()
     if (this.block.state === 'failed') this.closePortals()
   }
@@ -453,11 +468,14 @@ export class Session implements QuerySession {
     if (this.closed) return
     this.reported.tellChanges(this.output)
     const { status } = this.block
-    if (this.tracing !== undefined) {
-      this.tracing.leave()
-      if (status === 'I') this.tracing = undefined
-    }
+    this.tracing?.leave()
+    if (status === 'I') this.tracing = undefined
     this.output.readyForQuery(status)
+    if (this.settings.version !== this.settingsTold) this.tellTrace()
+    if (status === 'I' && this.tracing !== undefined) {
+      this.tracing.leave()
+      this.tracing = undefined
+    }
     this.idleTimer.start(status !== 'I')
   }
 

@@ -1,3 +1,4 @@
+import { parsedTraceparent } from '../../observability/traceparent.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { identifierBytesMax } from '../../protocol/limits.ts'
 import type { OutputSettings } from '../../protocol/values/type.ts'
@@ -258,6 +259,9 @@ export class Settings {
       }
       case 'client_encoding':
         return encoding(given)
+      case 'traceparent':
+        if (given !== '' && parsedTraceparent(given) === undefined) throw invalidValue(known.name, given)
+        return given
       case 'search_path':
         if (splitIdentifiers(given) === undefined) throw invalidValue(name, given, { detail: 'List syntax is invalid.' })
         return given

@@ -17,15 +17,16 @@ export class StatementTrace {
     return this.span?.traceparent ?? ''
   }
 
-  /** A statement, or the next message about the one under way. */
-  enter(sql: string): void {
+  /** A statement, or the next message about the one under way. `sinceMicros`: it has begun earlier than now. */
+  enter(sql: string, sinceMicros?: number): void {
     if (this.isDone) this.leave()
-    this.span ??= beginStep('query-processor.statement', this.root, { 'db.system.name': 'postgresql' })
+    this.span ??= beginStep('query-processor.statement', this.root, { 'db.system.name': 'postgresql' }, sinceMicros)
     this.span?.set('db.query.text', withoutLiterals(sql))
   }
 
-  /** It has run; its commit may still come. */
-  ran(): void {
+  /** It has answered so many rows or changed them; its commit may still come. */
+  ran(rows: number): void {
+    this.span?.set('taudb.rows', rows)
     this.isDone = true
   }
 

@@ -75,6 +75,8 @@ export class BackendWriter implements SessionOutput {
   isFresh = true
   /** Hears of the end of the transaction under way. */
   rested: (() => void) | undefined
+  /** Hears of an error before its message is written. */
+  failed: ((code: string) => void) | undefined
   /** Between CopyInResponse and whatever ends the copy; the runner of the session clears it. */
   copyIn = false
 
@@ -177,6 +179,7 @@ export class BackendWriter implements SessionOutput {
   /** Takes back a row that the error has cut short: an output function may fail in its middle. */
   error(error: SqlError): void {
     this.abandonMessage()
+    this.failed?.(error.code)
     this.report(0x45, error.fields.severity ?? 'ERROR', error.code, error.message, error.fields)
   }
 
