@@ -47,8 +47,7 @@ export async function takeDataDirectory(path: string): Promise<DataDirectory> {
   }
   const lock = await takeLock(directory)
   if (!names.includes(formatFile)) {
-    const text = `${JSON.stringify({ about: 'a taudb data directory: do not change or remove files in it', format })}\n`
-    told(directory, () => writeSynced(directory, text))
+    told(directory, () => writeFormat(directory, undefined))
   }
   return { path: directory, release: () => lock.release() }
 }
@@ -82,6 +81,36 @@ export function journalsIn(files: Files, directory: string): string[] {
 
 const journalPath = (directory: string, partition: number): string =>
   `${directory}/journal${partition === 0 ? '' : `-${partition}`}`
+
+/**
+ * Rows belong to one database: the one on NATS that is named, or undefined for that of the directory's own journals. A directory that has stored
+ * nothing yet joins. Throws DirectoryRefused for another one's, of which nothing was changed.
+ */
+export function belongTo({ path }: DataDirectory, database: string | undefined): void {
+  const owner = databaseIn(path)
+  if (owner === database) return
+  if (database === undefined)
+    throw new DirectoryRefused(
+      `${path} has rows of a database on NATS: start it with --bus nats://host:4222, or name another directory with --data`,
+    )
+  if (owner !== undefined)
+    throw new DirectoryRefused(
+      `${path} has rows of another database (${owner}) than the one on these servers (${database}): name another directory with --data, or other servers with --bus`,
+    )
+  told(path, () => writeFormat(path, database))
+}
+
+function databaseIn(directory: string): string | undefined {
+  const { database } = JSON.parse(told(directory, () => readFileSync(join(directory, formatFile), 'utf8'))) as {
+    database?: unknown
+  }
+  return typeof database === 'string' ? database : undefined
+}
+
+function writeFormat(directory: string, database: string | undefined): void {
+  const about = 'a taudb data directory: do not change or remove files in it'
+  writeSynced(directory, `${JSON.stringify({ about, format, ...(database === undefined ? {} : { database }) })}\n`)
+}
 
 /** A power cut leaves the file whole or not there: half of it would make the directory nobody's. */
 function writeSynced(directory: string, text: string): void {

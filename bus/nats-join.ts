@@ -1,11 +1,10 @@
 import { partition } from '../protocol/ids.ts'
-import { partitionsMax } from '../protocol/limits.ts'
 import * as codec from '../protocol/message-codec.ts'
-import { BusRefused } from './bus.ts'
 import { NatsBus } from './nats.ts'
 import { Nats, type NatsOptions } from './nats-connection.ts'
+import { type Database, joinDatabase } from './nats-database.ts'
 import { NatsLog } from './nats-log.ts'
-import { answered, journalStream, unlessMissing } from './nats-streams.ts'
+import { checkJetStream } from './nats-streams.ts'
 import type { Clock } from './world.ts'
 
 export interface JoinOptions extends NatsOptions {
@@ -20,6 +19,8 @@ export interface JoinOptions extends NatsOptions {
 export interface Joined {
   readonly bus: NatsBus
   readonly logs: readonly NatsLog[]
+  /** Tells this database from all others. */
+  readonly database: string
   readonly serverVersion: string
   close(): Promise<void>
 }
@@ -37,10 +38,10 @@ export async function joinNats(options: JoinOptions, clock: Clock): Promise<Join
   try {
     const appends = await Nats.connect({ ...options, name: `${options.name ?? 'taudb'} journal` }, clock)
     closers.push(() => appends.close())
-    const count = await partitionCount(appends, clock, options.partitions)
     const { replicas, journalBytesMax } = options
+    const database = await joined(appends, clock, options)
     const logs: NatsLog[] = []
-    for (let p = 0; p < count; p++) {
+    for (let p = 0; p < database.partitions; p++) {
       const log = await NatsLog.open(appends, clock, {
         partition: partition(p),
         ...(replicas === undefined ? {} : { replicas }),
@@ -50,29 +51,16 @@ export async function joinNats(options: JoinOptions, clock: Clock): Promise<Join
     }
     const bus = new NatsBus(messages, clock, codec)
     closers.push(async () => bus.close())
-    return { bus, logs, serverVersion: messages.connection.info?.version ?? '', close }
+    return { bus, logs, database: database.id, serverVersion: messages.connection.info?.version ?? '', close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-async function partitionCount(nats: Nats, clock: Clock, wanted: number | undefined): Promise<number> {
+async function joined(nats: Nats, clock: Clock, { partitions, replicas }: JoinOptions): Promise<Database> {
   const { jetstreamManager } = await import('@nats-io/jetstream')
-  const { info } = nats.connection
-  // Without JetStream there is nothing to count: opening the first journal says so.
-  if (info?.jetstream !== true && info?.cluster === undefined) return 1
+  checkJetStream(nats)
   const manager = await jetstreamManager(nats.connection, { checkAPI: false })
-  let found = 0
-  while (found < partitionsMax) {
-    const name = journalStream(partition(found))
-    if ((await answered(clock, () => unlessMissing(manager.streams.info(name)))) === undefined) break
-    found++
-  }
-  if (found > 0 && wanted !== undefined && wanted !== found) {
-    throw new BusRefused(
-      `there are ${found} journals on these servers, not ${wanted}: a database keeps the number of partitions that it was made with`,
-    )
-  }
-  return found > 0 ? found : (wanted ?? 1)
+  return await joinDatabase(nats, manager, clock, { wanted: partitions, replicas })
 }

@@ -30,6 +30,7 @@ const duplicateWindowNanos = 120_000_000_000
 /** Subject, reply and headers of a journal message beside its payload. */
 const messageOverheadBytes = 1_024
 const streamNotFound = 10_059
+const nameInUse = 10_058
 const insufficientStorage = 10_047
 const systemUnavailable = 10_008
 const clusterUnavailable = 10_009
@@ -82,26 +83,19 @@ export async function ensureJournalStream(
   clock: Clock,
   options: JournalStreamOptions,
 ): Promise<StreamInfo> {
+  checkJetStream(nats)
   const { info } = nats.connection
-  const needed = journalMessageBytesMax + messageOverheadBytes
-  if (info !== undefined && info.max_payload < needed) {
-    throw new JetStreamRefused(
-      `the server's max_payload is ${info.max_payload}: taudb needs ${needed} or more (1MB is the default)`,
-    )
-  }
-  if (info !== undefined && info.jetstream !== true && info.cluster === undefined) {
-    throw new JetStreamRefused(
-      'jetstream is not enabled in the server: start it with jetstream { store_dir: ..., sync_interval: always }',
-    )
-  }
   const config = wanted({
     partition: options.partition,
     database: options.database ?? 'taudb',
     replicas: options.replicas ?? (info?.cluster === undefined ? 1 : 3),
     bytesMax: options.bytesMax ?? bytesMaxDefault,
   })
-  const found = await answered(clock, () => unlessMissing(manager.streams.info(config.name)))
-  if (found === undefined) return await answered(clock, () => manager.streams.add(config))
+  // Whoever may not make a stream waits here until somebody else has made it.
+  const found = await answered(
+    clock,
+    async () => (await unlessMissing(manager.streams.info(config.name))) ?? (await added(manager, config)),
+  )
   const asked = new Set([
     ...(options.replicas === undefined ? [] : ['num_replicas']),
     ...(options.bytesMax === undefined ? [] : ['max_bytes']),
@@ -122,6 +116,32 @@ export async function ensureJournalStream(
     )
   }
   return found
+}
+
+/** The stream as it is, when another process was quicker. */
+async function added(manager: JetStreamManager, config: Partial<StreamConfig> & { name: string }): Promise<StreamInfo> {
+  try {
+    return await manager.streams.add(config)
+  } catch (error) {
+    if (apiCode(error) !== nameInUse) throw error
+    return await manager.streams.info(config.name)
+  }
+}
+
+/** Throws JetStreamRefused where the server tells at once that it cannot keep a journal. */
+export function checkJetStream(nats: Nats): void {
+  const { info } = nats.connection
+  const needed = journalMessageBytesMax + messageOverheadBytes
+  if (info !== undefined && info.max_payload < needed) {
+    throw new JetStreamRefused(
+      `the server's max_payload is ${info.max_payload}: taudb needs ${needed} or more (1MB is the default)`,
+    )
+  }
+  if (info !== undefined && info.jetstream !== true && info.cluster === undefined) {
+    throw new JetStreamRefused(
+      'jetstream is not enabled in the server: start it with jetstream { store_dir: ..., sync_interval: always }',
+    )
+  }
 }
 
 /** Undefined for a stream that is not there. */

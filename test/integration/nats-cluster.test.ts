@@ -158,6 +158,35 @@ describe('what is refused in one line', () => {
 })
 
 describe('several processes, one database', () => {
+  test('processes that make a database at the same moment agree about its partitions: the first one decides, others are told', async () => {
+    const { url } = await nats()
+    const wishes = await Promise.allSettled(
+      ['2', '3', '4'].map((count) => started(['--bus', url, '--roles', 'adjudicator', '--partitions', count])),
+    )
+    const made = wishes.flatMap(({ status }, i) => (status === 'fulfilled' ? [i + 2] : []))
+    expect(made).toHaveLength(1)
+    for (const wish of wishes) {
+      if (wish.status === 'rejected')
+        expect((wish.reason as ServerDidNotStart).output).toBe(
+          `taudb: there are ${made[0]} journals on these servers, not ${/not (\d)/.exec((wish.reason as ServerDidNotStart).output)?.[1]}: ` +
+            'a database keeps the number of partitions that it was made with\n',
+        )
+    }
+    await started(['--bus', url, '--roles', 'adjudicator'])
+  })
+
+  test('rows of one database are not taken for those of another, nor for a database without NATS', async () => {
+    const [here, there, data] = [await nats(), await nats(), directory('nats-data')]
+    await (await started(['--bus', here.url, '--data', data])).stop('SIGTERM')
+    const refusalOf = async (words: readonly string[]): Promise<string> =>
+      ((await started(words).catch((error: unknown) => error)) as ServerDidNotStart).output
+    expect(await refusalOf(['--bus', there.url, '--data', data])).toMatch(
+      /^taudb: \S+ has rows of another database \(\S{36}\) than the one on these servers \(\S{36}\): .*--data, or other servers with --bus\n$/,
+    )
+    expect(await refusalOf(['--data', data])).toMatch(/^taudb: \S+ has rows of a database on NATS: start it with --bus .*\n$/)
+    await started(['--bus', here.url, '--data', data])
+  })
+
   test('each role in a process of its own, and a second of each joins with the same words', async () => {
     const { url } = await nats()
     const bus = ['--bus', url]
