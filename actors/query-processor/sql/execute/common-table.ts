@@ -10,8 +10,8 @@ export interface CommonTableParts {
   readonly id: number
   readonly layout: Layout
   readonly open: (frame: Frame, state: CommonTableState) => Stream
-  /** Data modification runs to its end before anything reads. */
-  readonly atOnce: boolean
+  /** Data modification: what nobody has drawn of it runs behind the statement itself. */
+  readonly changes: boolean
 }
 
 export function withTables(tables: readonly CommonTableParts[], body: Opener): Opener {
@@ -28,14 +28,9 @@ export function withTables(tables: readonly CommonTableParts[], body: Opener): O
         states.push(state)
         frame.commonTables.set(table.id, state)
         state.source = table.open(frame, state)
-        if (!table.atOnce) continue
-        for (const item of state.source) {
-          if (item instanceof Suspension) yield item
-          else for (const row of item) state.store.add(row)
-        }
-        state.source = undefined
       }
       yield* body(frame)
+      yield* runOut(tables, states)
     } finally {
       states.forEach((state, i) => {
         state.source?.return()
@@ -46,6 +41,16 @@ export function withTables(tables: readonly CommonTableParts[], body: Opener): O
         else frame.commonTables.set(table.id, outer)
       })
     }
+  }
+}
+
+/** ExecPostprocessPlan: changes run to their ends, the later ones first, since they read the earlier ones. */
+function* runOut(tables: readonly CommonTableParts[], states: readonly CommonTableState[]): Stream {
+  for (let i = tables.length - 1; i >= 0; i--) {
+    const state = states[i] as CommonTableState
+    if (!tables[i]!.changes || state.source === undefined) continue
+    for (const item of state.source) if (item instanceof Suspension) yield item
+    state.source = undefined
   }
 }
 

@@ -197,10 +197,10 @@ class Preparation {
       if (cte.kind === 'recursive') {
         const { layout } = cte.start
         const open = recursiveUnion({ layout, start: this.node(cte.start), step: this.node(cte.step), distinct: cte.distinct })
-        return { id: cte.id, layout, open, atOnce: false }
+        return { id: cte.id, layout, open, changes: false }
       }
       const open = this.node(cte.node)
-      return { id: cte.id, layout: cte.node.layout, open, atOnce: cte.kind === 'modifying' }
+      return { id: cte.id, layout: cte.node.layout, open, changes: cte.kind === 'modifying' }
     })
     this.depth--
     return withTables(tables, this.node(body))
