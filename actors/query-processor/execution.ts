@@ -37,6 +37,8 @@ export function* streamOf(rows: readonly Row[]): Stream {
 /** The stream of what has no rows, or gives them `ready`. */
 export const nothing: Stream = streamOf([])
 
+const rowsPerLook = 64
+
 /** Pulls an execution for as long as rows are wanted, hands the thread to others when its slice is used up, and waits where it must. */
 export class RowPump {
   private readonly execution: Execution
@@ -73,6 +75,11 @@ export class RowPump {
         const slow = sink.slow?.(row)
         sink.row(slow === undefined ? row : yield* slow)
         given++
+        // What is there already (rows of FETCH) comes as one batch.
+        if (given % rowsPerLook === 0 && interrupts.isDue()) {
+          yield interrupts.pause()
+          interrupts.check()
+        }
       }
       if (batch.length > 0) {
         const slow = output.drain()

@@ -125,6 +125,15 @@ export class Interrupts {
     this.check()
   }
 
+  /** Goes through work that can stand still: others get their turn, and a cancel is heard. */
+  *through<T>(work: Generator<void, T>): Task<T> {
+    for (;;) {
+      const step = work.next()
+      if (step.done === true) return step.value
+      yield* this.turn()
+    }
+  }
+
   /** Others run; then a new slice begins. At once when the statement must end: `check` tells. */
   pause(): Promise<void> {
     if (this.reason !== undefined) return Promise.resolve()

@@ -19,7 +19,7 @@ const valuesPerLook = 256
  */
 export function* runManyRows(session: Session, sql: string): Task<boolean> {
   if (sql.length < textLengthMin) return false
-  const template = yield* inTurns(session, rowsTemplateOf(sql))
+  const template = yield* session.interrupts.through(rowsTemplateOf(sql))
   const prepared = template && session.templates.ofRows(template)
   if (template === undefined || prepared === undefined) return false
   const { block } = session
@@ -45,7 +45,7 @@ function* boundRows(session: Session, template: RowsTemplate, prepared: Prepared
     yield* session.plan(prepared, (notice) => {
       throw new SqlError(notice.code, notice.message)
     })
-    return yield* inTurns(session, valuesOf(template, prepared, session.inputSettings()))
+    return yield* session.interrupts.through(valuesOf(template, prepared, session.inputSettings()))
   } catch (error) {
     if (error instanceof SqlError && error.code !== '57014') return undefined
     throw error
@@ -73,15 +73,6 @@ function* valuesOf(template: RowsTemplate, prepared: PreparedStatement, settings
     if (row % valuesPerLook === 0) yield
   }
   return new GivenRows(width, shapes, shapeOf, values)
-}
-
-/** Goes through work that can stand still: others get their turn, and a cancel is heard. */
-function* inTurns<T>({ interrupts }: Session, work: Generator<void, T>): Task<T> {
-  for (;;) {
-    const step = work.next()
-    if (step.done === true) return step.value
-    yield* interrupts.turn()
-  }
 }
 
 /** Positions in front of the rows are those of the client's text; behind that they are nobody's. */

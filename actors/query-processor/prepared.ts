@@ -67,6 +67,15 @@ export class PreparedStatement {
 
   /** The plan for this catalog and environment: the one there is, or a new one. Throws the binder's errors. */
   plan(cache: PlanCache, scope: PlanScope, environment: string, canChangeColumns: boolean): Planned {
+    const work = this.planning(cache, scope, environment, canChangeColumns)
+    for (;;) {
+      const step = work.next()
+      if (step.done === true) return step.value
+    }
+  }
+
+  /** The same, which can stand still between its parts: of a long text each takes its time. */
+  *planning(cache: PlanCache, scope: PlanScope, environment: string, canChangeColumns: boolean): Generator<void, Planned> {
     const known = this.planned
     const catalogVersion = scope.catalog.version
     if (known !== undefined && known.catalogVersion === catalogVersion && known.environment === environment) return known
@@ -75,7 +84,7 @@ export class PreparedStatement {
     const key = this.sharedKey(types)
     const shared = key === undefined ? undefined : cache.find(key, catalogVersion, environment)
     const warned: Notice[] = []
-    const planned = shared ?? this.make({ ...scope, notice: (notice) => warned.push(notice) }, types, environment)
+    const planned = shared ?? (yield* this.make({ ...scope, notice: (notice) => warned.push(notice) }, types, environment))
     for (const notice of warned) scope.notice?.(notice)
     if (known !== undefined && !canChangeColumns && !sameColumns(known.bound.columns, planned.bound.columns)) {
       throw new SqlError('0A000', 'cached plan must not change result type')
@@ -91,12 +100,15 @@ export class PreparedStatement {
     return this.cacheKey === undefined || types === this.given ? this.cacheKey : `${types.join(',')} of ${this.cacheKey}`
   }
 
-  private make(scope: PlanScope, types: readonly Oid[], environment: string): Planned {
+  private *make(scope: PlanScope, types: readonly Oid[], environment: string): Generator<void, Planned> {
     const { positionOf, node } = this.parsed
     if (!this.infersParameters && this.parsed.text.includes('$')) refuseParameters(node, this.given.length, positionOf)
     const bound = bind(node, { ...scope, parameterTypes: types, positionOf })
+    yield
     const made = plan(bound, scope.catalog)
+    yield
     compilePlan(made)
+    yield
     return { catalogVersion: scope.catalog.version, environment, bound, plan: made }
   }
 }

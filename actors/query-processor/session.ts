@@ -26,7 +26,7 @@ import { IdleTimer } from './idle-timer.ts'
 import { Interrupts } from './interrupts.ts'
 import { isLoudEnough } from './loudness.ts'
 import type { Portal } from './portal.ts'
-import type { PreparedStatement } from './prepared.ts'
+import type { PlanScope, PreparedStatement } from './prepared.ts'
 import type { RandomSeries } from './random-series.ts'
 import { ReportedSettings } from './reported-settings.ts'
 import type { HeldAnswer } from './retry.ts'
@@ -195,26 +195,24 @@ export class Session implements QuerySession {
   /** Binds and plans against the catalog of now. */
   *plan(statement: PreparedStatement, warn = this.warn): Task<void> {
     if (!statement.isPlannable) return
-    this.planFor(statement, this.catalogAtHand() ?? (yield* arrived(this.beginWithCatalog())), true, warn)
+    const catalog = this.catalogAtHand() ?? (yield* arrived(this.beginWithCatalog()))
+    const { text } = this.environment.current()
+    if (statement.known(catalog.version, text) !== undefined) return
+    const planning = statement.planning(this.runtime.plans, this.planScope(catalog, warn), text, true)
+    yield* this.interrupts.through(planning)
   }
 
   planFor(statement: PreparedStatement, catalog: Catalog, canChangeColumns: boolean, warn = this.warn) {
     const { text } = this.environment.current()
     const known = statement.known(catalog.version, text)
     if (known !== undefined) return known
-    return statement.plan(
-      this.runtime.plans,
-      {
-        catalog,
-        searchPath: this.environment.searchPath(catalog),
-        settings: this.inputSettings(),
-        user: this.user,
-        database: this.database,
-        notice: warn,
-      },
-      text,
-      canChangeColumns,
-    )
+    return statement.plan(this.runtime.plans, this.planScope(catalog, warn), text, canChangeColumns)
+  }
+
+  private planScope(catalog: Catalog, warn: NonNullable<PlanScope['notice']>): PlanScope {
+    const { user, database } = this
+    const searchPath = this.environment.searchPath(catalog)
+    return { catalog, searchPath, settings: this.inputSettings(), user, database, notice: warn }
   }
 
   private knownCatalog(): Catalog {

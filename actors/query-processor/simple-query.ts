@@ -9,6 +9,9 @@ import type { ParsedStatement } from './sql/parse.ts'
 import type { Task } from './task.ts'
 import type { TemplatedStatement } from './templates.ts'
 
+/** Shorter texts are planned in no time; in characters. */
+const longTextMin = 8_192
+
 /** A Query message, from its text to ReadyForQuery. */
 export function* simpleQuery(session: Session, sql: string): Task<void> {
   const { settings, block } = session
@@ -75,6 +78,8 @@ function* untemplated(session: Session, sql: string): Task<void> {
   })
   if (statements.length === 1) {
     const only = statements[0] as PreparedStatement
+    // In turns: when it is run, the plan is there.
+    if (sql.length > longTextMin && session.block.state !== 'failed') yield* session.plan(only)
     yield* runAlone(session, only, [], () => planAgain(session, only))
     return
   }

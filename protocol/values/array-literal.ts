@@ -89,6 +89,10 @@ function atoi(digits: string): number {
 
 type State = 'start' | 'levelStarted' | 'element' | 'quoted' | 'quotedDone' | 'delimited' | 'levelDone' | 'levelDelimited'
 
+/** Ends a run of characters that are nothing but themselves: blanks, control characters, quotes, backslashes, commas, braces. */
+const isMark = (code: number): boolean =>
+  code <= 0x20 || code === 0x22 || code === 0x2c || code === 0x5c || code === 0x7b || code === 0x7d
+
 /** `text` begins with the first `{`. */
 function parseContents(text: string): { elements: (string | null)[]; dimensions: number } {
   const elements: (string | null)[] = []
@@ -109,7 +113,7 @@ function parseContents(text: string): { elements: (string | null)[]; dimensions:
       let end = current.length
       while (end > keep && isSpace(current.charCodeAt(end - 1))) end--
       const trimmed = current.slice(0, end)
-      elements.push(!escaped && /^null$/i.test(trimmed) ? null : trimmed)
+      elements.push(!escaped && trimmed.length === 4 && /^null$/i.test(trimmed) ? null : trimmed)
     }
     current = ''
     keep = 0
@@ -134,7 +138,9 @@ function parseContents(text: string): { elements: (string | null)[]; dimensions:
       else if (state === 'levelStarted' || state === 'delimited') state = 'quoted'
       else throw malformed(text, 'Unexpected array element.')
     } else if (state === 'quoted') {
-      current += character
+      const from = at
+      while (!isMark(text.charCodeAt(at + 1)) && at + 1 < text.length) at++
+      current += text.slice(from, at + 1)
     } else if (character === '{') {
       if (state !== 'start' && state !== 'levelStarted' && state !== 'levelDelimited') {
         throw malformed(text, 'Unexpected "{" character.')
@@ -167,7 +173,9 @@ function parseContents(text: string): { elements: (string | null)[]; dimensions:
         throw malformed(text, 'Unexpected array element.')
       }
       state = 'element'
-      current += character
+      const from = at
+      while (!isMark(text.charCodeAt(at + 1)) && at + 1 < text.length) at++
+      current += text.slice(from, at + 1)
     } else if (state === 'element') {
       current += character
     }

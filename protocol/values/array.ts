@@ -1,4 +1,4 @@
-import { ByteReader, type ByteWriter } from '../bytes.ts'
+import { ByteReader, ByteWriter } from '../bytes.ts'
 import { SqlError, unsupported } from '../errors.ts'
 import { checkBounds, parseArrayLiteral } from './array-literal.ts'
 import type { OutputSettings, SqlType } from './type.ts'
@@ -132,14 +132,46 @@ const needsQuotes = /[\s"\\{},]|^$|^null$/i
 const special = /["\\]/g
 
 export function quoteElement(text: string): string {
+  if (isPlain(text)) return text
   return needsQuotes.test(text) ? `"${text.replace(special, '\\$&')}"` : text
 }
 
+/** Letters, digits and the like: a look at each costs less than the expression. */
+function isPlain(text: string): boolean {
+  const { length } = text
+  if (length === 0 || length === 4 || length > plainLengthMax) return false
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i)
+    if (code <= 0x20 || code === 0x22 || code === 0x2c || code === 0x5c || code === 0x7b || code === 0x7d || code >= 0x7f) {
+      return false
+    }
+  }
+  return true
+}
+
+const plainLengthMax = 64
+
+/** Texts of more elements are made of bytes: joining so many strings costs more. */
+const joinedMax = 1_000
+
 function outputArray(element: SqlType, value: SqlArray, settings: OutputSettings): string {
   if (value.elements.length === 0) return '{}'
+  if (value.elements.length > joinedMax) return outputLong(element, value, settings)
   const items = value.elements.map((item) => (item === null ? 'NULL' : quoteElement(element.output(item, settings))))
   const bounds = value.lowerBound === 1 ? '' : `[${value.lowerBound}:${value.lowerBound + value.elements.length - 1}]=`
   return `${bounds}{${items.join(',')}}`
+}
+
+function outputLong(element: SqlType, { elements, lowerBound }: SqlArray, settings: OutputSettings): string {
+  const writer = new ByteWriter(elements.length * 8)
+  if (lowerBound !== 1) writer.latin1(`[${lowerBound}:${lowerBound + elements.length - 1}]=`)
+  for (let i = 0; i < elements.length; i++) {
+    const item = elements[i] as Value
+    writer.u8(i === 0 ? 0x7b : 0x2c)
+    writer.utf8(item === null ? 'NULL' : quoteElement(element.output(item, settings)))
+  }
+  writer.u8(0x7d)
+  return writer.buffer.utf8Slice(0, writer.length)
 }
 
 const badBinary = (message: string): SqlError => new SqlError('22P03', message)

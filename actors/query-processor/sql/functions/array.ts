@@ -127,7 +127,7 @@ function prepend(value: Value, array: SqlArray | null): SqlArray {
 function concatenate(a: SqlArray | null, b: SqlArray | null): SqlArray | null {
   if (a === null || b === null) return a ?? b
   if (a.elements.length === 0) return b
-  return b.elements.length === 0 ? a : make([...a.elements, ...b.elements], a.lowerBound)
+  return b.elements.length === 0 ? a : make(a.elements.concat(b.elements), a.lowerBound)
 }
 
 /** From `start` (a subscript) on, or from the first element. */

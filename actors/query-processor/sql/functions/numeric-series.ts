@@ -45,10 +45,12 @@ function fromFixed(value: bigint, bits: number, scale: number): Numeric {
   return makeNumeric(divideRound(value * pow10(scale), 1n << BigInt(bits)), scale)
 }
 
-/** The integer part of a square root. */
+/** The integer part of a square root: that of the upper half of the digits, and a step of Newton's. */
 function integerSqrt(value: bigint): bigint {
-  if (value < 2n) return value
-  let root = 1n << BigInt((value.toString(16).length * 4 + 1) >> 1)
+  if (value < 1n << 50n) return BigInt(Math.floor(Math.sqrt(Number(value))))
+  const quarter = BigInt(value.toString(16).length)
+  // Never too small: from above every step comes nearer.
+  let root = (integerSqrt(value >> (quarter * 2n)) + 1n) << quarter
   for (;;) {
     const next = (root + value / root) >> 1n
     if (next >= root) return root
