@@ -24,6 +24,7 @@ export class Presence {
   private readonly registrations: Registration[]
   private readonly waiting: { readonly partition: Partition; readonly told: () => void }[] = []
   private isOpen = true
+  private adjudicators: readonly (readonly [Partition, Adjudicator])[] = []
 
   constructor(world: World, clock: HighestClock, topology: Topology) {
     this.world = world
@@ -32,6 +33,12 @@ export class Presence {
     this.registrations = topology.map.partitions.map(({ partition }) =>
       world.bus.subscribe(subjects.ownership(partition), (news: OwnedNews) => this.hear(news)),
     )
+    topology.onOwned((partition, before) => {
+      // Who still waits for the last owner would wait for its time to be over.
+      if (before !== undefined) world.bus.forsake(subjects.adjudicator(partition, before))
+      // An owner of this process serves from the next turn on.
+      world.clock.soon(() => this.sayNow())
+    })
   }
 
   /** Somebody else has said within the last second that it owns `partition`. */
@@ -47,13 +54,23 @@ export class Presence {
 
   /** Says from now on which of these own their partition. */
   speakFor(adjudicators: readonly (readonly [Partition, Adjudicator])[]): void {
+    this.adjudicators = adjudicators
+    this.sayAgain()
+  }
+
+  private sayAgain(): void {
     if (!this.isOpen) return
-    for (const [partition, { epoch, lifecycle }] of adjudicators) {
+    this.sayNow()
+    this.world.clock.after(sayMs, () => this.sayAgain())
+  }
+
+  private sayNow(): void {
+    if (!this.isOpen) return
+    for (const [partition, { epoch, lifecycle }] of this.adjudicators) {
       if (epoch === undefined || !lifecycle.serving) continue
       const news: OwnedNews = { kind: 'owned', clock: this.clock.read(), partition, epoch }
       this.world.bus.publish(subjects.ownership(partition), news)
     }
-    this.world.clock.after(sayMs, () => this.speakFor(adjudicators))
   }
 
   close(): void {

@@ -70,6 +70,7 @@ export class Topology {
   private readonly epochs: Epoch[] = []
   private readonly adjudicators: string[] = []
   private readonly shards: readonly string[]
+  private readonly watchers: ((partition: Partition, before: Epoch | undefined) => void)[] = []
 
   constructor(map: RangeMap) {
     this.map = map
@@ -83,6 +84,12 @@ export class Topology {
     if (known !== undefined && known >= epoch) return
     this.epochs[partition] = epoch
     this.adjudicators[partition] = subjects.adjudicator(partition, epoch)
+    for (const watcher of this.watchers) watcher(partition, known)
+  }
+
+  /** Hears of every new owner, and whose place it took. */
+  onOwned(watcher: (partition: Partition, before: Epoch | undefined) => void): void {
+    this.watchers.push(watcher)
   }
 
   epochOf(partition: Partition): Epoch {

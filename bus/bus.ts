@@ -33,6 +33,8 @@ export interface Bus {
   request<Answer>(subject: string, message: unknown, options?: { readonly timeoutMs?: number }): MaybePromise<Answer>
   /** At most once, to every subscriber. */
   publish(subject: string, message: unknown): void
+  /** Nobody will answer there any more: whoever still waits is told so now (`timeout`), not when his time is over. */
+  forsake(subject: string): void
   subscribe(subject: string, handler: (message: never) => void): Registration
   close(): void
 }

@@ -33,6 +33,9 @@ export class EmbeddedBus implements Bus {
     for (const handler of [...subscribed]) (handler as (message: unknown) => void)(message)
   }
 
+  /** Who is asked here answers or throws: nobody waits for a process that is gone. */
+  forsake(): void {}
+
   subscribe(subject: string, handler: (message: never) => void): Registration {
     if (this.isClosed) throw new BusError('closed', subject)
     return added(this.subscribers, subject, handler)

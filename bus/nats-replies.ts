@@ -58,6 +58,15 @@ export class Replies {
     for (const { subject, reject } of lost) reject(new BusError(reason, subject))
   }
 
+  /** Whoever was asked there will not answer any more. */
+  forsake(forsaken: string): void {
+    for (const [id, { subject, reject }] of this.waiting) {
+      if (subject !== forsaken) continue
+      this.waiting.delete(id)
+      reject(new BusError('timeout', subject))
+    }
+  }
+
   private arrived(reply: Msg): void {
     const id = reply.subject.slice(this.prefix.length)
     const waiting = this.waiting.get(id)

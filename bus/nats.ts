@@ -71,6 +71,10 @@ export class NatsBus implements Bus {
     if (!this.isClosed && this.nats.isConnected) this.nats.connection.publish(subject, this.codec.encodeQuestion(message))
   }
 
+  forsake(subject: string): void {
+    this.nats.replies.forsake(subject)
+  }
+
   subscribe(subject: string, handler: (message: never) => void): Registration {
     const local = this.here.subscribe(subject, handler)
     const subscription = this.nats.connection.subscribe(subject, {

@@ -16,7 +16,7 @@ export const rowBytesMax = 64 * 1_024 * 1_024
 /** The payload of one journal message; larger records go in chunks (rule 19). */
 export const journalMessageBytesMax = 1_000_000
 /** How long an owner may answer begins from its last acknowledged append, where no lock proves it alone (rule 12). */
-export const leaseMicros = 2_000_000
+export const leaseMicros = 1_200_000
 /** How far a record's horizon lies ahead of the clock (rule 3). */
 export const horizonLeadMicros = 1_000_000
 /** Every begin asks every partition: many cost more than they bring. */

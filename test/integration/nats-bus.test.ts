@@ -59,6 +59,7 @@ async function twoProcesses(): Promise<Bus> {
     request: <Answer>(subject: string, message: unknown) =>
       isClosed ? client.request<Answer>(subject, message) : known(() => client.request<Answer>(subject, message)),
     publish: (subject, message) => void known(() => client.publish(subject, message)),
+    forsake: (subject) => client.forsake(subject),
     close() {
       isClosed = true
       client.close()
@@ -79,6 +80,21 @@ test('in one process the answer is there at once, on the same stack, without a c
   const message = { rows: [1, 2] }
   bus.serve('here', (given: typeof message) => given)
   expect(bus.request('here', message)).toBe(message)
+})
+
+test('who waits for a subject that is forsaken is told so, and nobody else', async () => {
+  const [there, here] = [await busAt(servers.url), await busAt(servers.url)]
+  const never = new Promise<never>(() => {})
+  const late = Promise.withResolvers<string>()
+  there.serve('gone', () => never)
+  there.serve('slow', () => late.promise)
+  await there.settled()
+  const [gone, slow] = [asked(here, 'gone', undefined), asked(here, 'slow', undefined)]
+  await here.settled()
+  here.forsake('gone')
+  expect(await gone).toBe('timeout')
+  late.resolve('here I am')
+  expect(await slow).toBe('here I am')
 })
 
 test('messages of the protocol: question, answer and refusals, as they were', async () => {

@@ -95,6 +95,7 @@ export class SimulatedNetwork {
           else this.carry(endpoint, target.endpoint, `publish ${subject}`, () => target.handler(message as never))
         }
       },
+      forsake: () => {},
       close: () => {
         isClosed = true
         this.disconnect(endpoint)
