@@ -12,7 +12,7 @@ import type { NatsOptions } from '../bus/nats-connection.ts'
 import type { Finding } from '../bus/nats-doctor.ts'
 import type { Joined, JoinOptions } from '../bus/nats-join.ts'
 import { keepsWhatItAcknowledges, serverVersionsWanted } from '../bus/nats-version.ts'
-import { realClock, realFiles, realWorld } from '../bus/real-world.ts'
+import { processName, realClock, realFiles, realWorld } from '../bus/real-world.ts'
 import { nodeSockets, secureContext } from '../bus/sockets-node.ts'
 import type { World } from '../bus/world.ts'
 import type { Collector } from '../observability/collector.ts'
@@ -75,10 +75,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const { roles } = config
     const directory = config.data === undefined || !roles.has('storage') ? undefined : await takeDataDirectory(config.data)
     if (directory !== undefined) closers.push(() => directory.release())
+    let listens = ''
     const circle =
       joined === undefined
         ? await startCircle(await openStores(world, directory, config.partitions))
-        : await startJoined(world, joined, roles, directory)
+        : await startJoined(world, joined, roles, directory, () => listens)
     closers.push(() => circle.close())
     if (!roles.has('frontend')) return { host: '', port: 0, connectionString: '', close }
     const spill = directory === undefined ? undefined : new SpillDirectory(world.files, `${directory.path}/tmp`)
@@ -110,6 +111,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     closers.push(() => frontend.close())
     const { address } = frontend
     const shown = address.host.includes(':') ? `[${address.host}]` : address.host
+    listens = `${shown}:${address.port}`
     return { ...address, connectionString: `postgres://postgres@${shown}:${address.port}/postgres`, close }
   } catch (error) {
     await close().catch(() => {})
@@ -232,13 +234,15 @@ async function startJoined(
   { logs, database }: Joined,
   roles: Config['roles'],
   directory: DataDirectory | undefined,
+  listens: () => string,
 ): Promise<RunningCircle> {
-  if (directory === undefined) return await startMember({ world, logs, roles, versionStore: undefined })
+  const called = processName()
+  if (directory === undefined) return await startMember({ world, logs, roles, called, listens, versionStore: undefined })
   const { path } = directory
   if (realFiles.list(path).some((name) => name.startsWith('journal')))
     throw new StartError(`${path} has a journal of its own: start it without --bus, or name another directory with --data`)
   belongTo(directory, database)
-  return await startMember({ world, logs, roles, versionStore: storeIn(world, directory) })
+  return await startMember({ world, logs, roles, called, listens, versionStore: storeIn(world, directory) })
 }
 
 function readNamed(path: string): Buffer {

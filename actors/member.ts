@@ -11,6 +11,7 @@ import type { Role } from './config.ts'
 import { Crossbar } from './crossbar/crossbar.ts'
 import { Journal } from './journal/journal.ts'
 import { Presence } from './presence.ts'
+import { answerRollCalls } from './roll-call.ts'
 import { Storage } from './storage/storage.ts'
 import type { VersionStore } from './storage/version-store.ts'
 import { evenMap, Topology } from './topology.ts'
@@ -20,6 +21,9 @@ export interface MemberParts {
   /** One log a partition, from partition 0 on. */
   readonly logs: readonly Log[]
   readonly roles: ReadonlySet<Role>
+  /** What the process is called, and where clients connect to it ('' as long as they cannot). */
+  readonly called: string
+  readonly listens: () => string
   /** Where the process stores rows. */
   readonly versionStore: VersionStore | undefined
 }
@@ -38,7 +42,7 @@ const keptBytesMax = 2 ** 28
  * Starts what the roles ask for, and resolves when every partition has an owner, here or elsewhere. An adjudicator whose partition is owned
  * stands by: it follows the journal and claims when the owner falls silent.
  */
-export async function startMember({ world, logs, roles, versionStore }: MemberParts): Promise<RunningCircle> {
+export async function startMember({ world, logs, roles, called, listens, versionStore }: MemberParts): Promise<RunningCircle> {
   const map = evenMap(logs.length)
   const topology = new Topology(map)
   const clock = new HighestClock(world.clock)
@@ -49,6 +53,19 @@ export async function startMember({ world, logs, roles, versionStore }: MemberPa
     assert(log !== undefined, 'every partition has a log')
     return { partition, log, journal: new Journal(world, log, partition) }
   })
+  const adjudicators: (readonly [Partition, Adjudicator])[] = []
+  let isOpen = true
+  let serves = false
+  const attendance = answerRollCalls(world, clock, called, () => ({
+    roles: [...roles],
+    serves: serves && !(roles.has('frontend') && listens() === ''),
+    listens: listens(),
+    partitions: places.map(({ partition }) => {
+      const adjudicator = adjudicators.find(([of]) => of === partition)?.[1]
+      const epoch = adjudicator?.lifecycle.serving === true ? adjudicator.epoch : undefined
+      return { partition, epoch, applied: versionStore?.applied(partition).sequence }
+    }),
+  }))
   const storages = versionStore === undefined ? [] : map.shards.map(({ shard }) => new Storage(world, map, shard, versionStore))
   for (const storage of storages) await storage.lifecycle.start()
   const applied = (partition: Partition, log: Log): Sequence => versionStore?.applied(partition).sequence ?? log.last()
@@ -63,18 +80,18 @@ export async function startMember({ world, logs, roles, versionStore }: MemberPa
   })
   if (follows) await crossbar.lifecycle.start()
   if (follows) for (const { partition, journal } of places) checkMap(map, partition, journal)
-  const adjudicators = roles.has('adjudicator')
-    ? places.map(({ partition, log, journal }): readonly [Partition, Adjudicator] => {
-        const isOwned = (): boolean => presence.isOwned(partition)
-        const claims = claimsOf({ world, clock, map, partition, log, journal, versionStore, isOwned })
-        return [partition, new Adjudicator(world, clock, topology, partition, claims)]
-      })
-    : []
+  if (roles.has('adjudicator')) {
+    for (const { partition, log, journal } of places) {
+      const isOwned = (): boolean => presence.isOwned(partition)
+      const claims = claimsOf({ world, clock, map, partition, log, journal, versionStore, isOwned })
+      adjudicators.push([partition, new Adjudicator(world, clock, topology, partition, claims)])
+    }
+  }
   const serving = new Map(adjudicators.map(([partition, { lifecycle }]) => [partition, lifecycle.start()]))
   presence.speakFor(adjudicators)
-  let isOpen = true
   const close = async (): Promise<void> => {
     isOpen = false
+    attendance.close()
     presence.close()
     for (const [, { lifecycle }] of adjudicators) await lifecycle.drain()
     if (follows) await crossbar.lifecycle.drain()
@@ -112,5 +129,6 @@ export async function startMember({ world, logs, roles, versionStore }: MemberPa
     })
   }
   trimLater()
+  serves = true
   return { topology, clock, close }
 }

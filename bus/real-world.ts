@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import * as fs from 'node:fs'
+import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import type { Bus } from './bus.ts'
 import { sendGathered } from './gathered-sends.ts'
@@ -18,6 +19,9 @@ export function realWorld(options: { readonly bus: Bus; readonly onFailure: (act
     failed: options.onFailure,
   }
 }
+
+/** Tells this process from others: `host:4711`. */
+export const processName = (): string => `${hostname()}:${process.pid}`
 
 export const realClock: Clock = {
   now: () => Date.now() * 1_000,

@@ -1,7 +1,15 @@
 import { assert } from './assert.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { SqlError, type SqlErrorFields } from './errors.ts'
-import { adjudicatorShapes, ownedShape, postImagesShape, stagingShape, storageShapes } from './message-shapes.ts'
+import {
+  adjudicatorShapes,
+  ownedShape,
+  postImagesShape,
+  presentShape,
+  rollCallShape,
+  stagingShape,
+  storageShapes,
+} from './message-shapes.ts'
 import { always, byKind, optional, type Shape, struct, utf8, whole } from './shape.ts'
 
 /**
@@ -34,8 +42,10 @@ const numbers = {
   postImages: 32,
   stage: 33,
   owned: 34,
+  rollCall: 40,
+  present: 41,
 } as const satisfies Record<
-  keyof typeof adjudicatorShapes | keyof typeof storageShapes | 'postImages' | 'stage' | 'owned',
+  keyof typeof adjudicatorShapes | keyof typeof storageShapes | 'postImages' | 'stage' | 'owned' | 'rollCall' | 'present',
   number
 >
 
@@ -47,6 +57,8 @@ for (const [name, [ask, answer]] of Object.entries({
   postImages: [postImagesShape, nothing] as const,
   stage: [stagingShape, nothing] as const,
   owned: [ownedShape, nothing] as const,
+  rollCall: [rollCallShape, nothing] as const,
+  present: [presentShape, nothing] as const,
 })) {
   byName.set(name, {
     number: numbers[name as keyof typeof numbers],

@@ -1,5 +1,5 @@
 import { assert } from './assert.ts'
-import type { MapVersion, Partition, Sequence, TransactionId, Vector } from './ids.ts'
+import type { Epoch, MapVersion, Partition, Sequence, TransactionId, Vector } from './ids.ts'
 import { type Key, type KeyRange, keyBytesMax } from './key.ts'
 import type {
   AdjudicatorRequests,
@@ -13,6 +13,9 @@ import type {
   Outcome,
   OwnedNews,
   PostImages,
+  Present,
+  PresentPartition,
+  RollCall,
   RowLayout,
   ScanAnswer,
   Staging,
@@ -215,5 +218,21 @@ export const postImagesShape = struct<PostImages>({
 })
 
 export const ownedShape = struct<OwnedNews>({ kind: always('owned'), clock, partition: partitionShape, epoch: whole() })
+
+export const rollCallShape = struct<RollCall>({ kind: always('rollCall'), clock, call: words })
+
+export const presentShape = struct<Present>({
+  kind: always('present'),
+  clock,
+  call: words,
+  process: utf8,
+  roles: list(words),
+  serves: truth,
+  upMs: whole(),
+  listens: utf8,
+  partitions: list(
+    struct<PresentPartition>({ partition: partitionShape, epoch: maybe(whole<Epoch>()), applied: maybe(sequenceShape) }),
+  ),
+})
 
 export const stagingShape = struct<Staging>({ kind: oneOf(['stage', 'unstage']), partition: partitionShape, writes: packed })

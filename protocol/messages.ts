@@ -232,6 +232,38 @@ export interface OwnedNews extends Stamped {
   readonly epoch: Epoch
 }
 
+/* ---------------------------------------------------------------- who is there */
+
+/** Said to every process of a database by somebody who wants to know; each answers with a Present. */
+export interface RollCall extends Stamped {
+  readonly kind: 'rollCall'
+  /** Comes back in the answers. */
+  readonly call: string
+}
+
+export interface Present extends Stamped {
+  readonly kind: 'present'
+  readonly call: string
+  /** Host and process id, as `host:4711`. */
+  readonly process: string
+  readonly roles: readonly string[]
+  /** False as long as it starts. */
+  readonly serves: boolean
+  readonly upMs: number
+  /** Where clients connect; '' without a frontend. */
+  readonly listens: string
+  readonly partitions: readonly PresentPartition[]
+}
+
+/** One partition as one process has it. */
+export interface PresentPartition {
+  readonly partition: Partition
+  /** Of its owner, where this process is the one. */
+  readonly epoch: Epoch | undefined
+  /** Its storage has everything up to there; undefined where it stores nothing. */
+  readonly applied: Sequence | undefined
+}
+
 /* ---------------------------------------------------------------- who says what to whom */
 
 /** Requests by addressee: the question's kind decides the answer's type. */

@@ -10,6 +10,10 @@ export const subjects = {
   ownership: (p: Partition): string => `taudb.ownership.${p}`,
   /** The replicas of a shard. */
   storage: (shard: number): string => `taudb.storage.${shard}`,
+  /** Everybody listens there for somebody who asks who is there. */
+  rollCall: 'taudb.roll-call',
+  /** Where everybody answers that. */
+  present: 'taudb.present',
   /** Post-images on their way to a shard. */
   postImages: (shard: number): string => `taudb.post-images.${shard}`,
 } as const
