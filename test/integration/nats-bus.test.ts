@@ -89,7 +89,7 @@ test('who waits for a subject that is forsaken is told so, and nobody else', asy
   there.serve('gone', () => never)
   there.serve('slow', () => late.promise)
   await there.settled()
-  const [gone, slow] = [asked(here, 'gone', undefined), asked(here, 'slow', undefined)]
+  const [gone, slow] = [asked(here, 'gone', 1), asked(here, 'slow', 1)]
   await here.settled()
   here.forsake('gone')
   expect(await gone).toBe('timeout')
