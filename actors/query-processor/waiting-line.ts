@@ -19,7 +19,8 @@ export class WaitingLine {
     this.waiting.push(goOn)
     if (this.isRolling) return
     this.isRolling = true
-    this.clock.soon(() => this.roll())
+    // What is put off amid input runs before input is looked for again; what that puts off runs behind it.
+    this.clock.soon(() => this.clock.soon(() => this.roll()))
   }
 
   private roll(): void {
