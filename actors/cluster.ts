@@ -89,6 +89,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       transactionBytesMax: config.transactionBytesMax,
       memoryBytesMax: getHeapStatistics().heap_size_limit,
       newSpill: () => spill?.area(),
+      recentTraces: () => tracing.recent(),
       ...(joined === undefined ? {} : { patienceMs }),
       onBug: report,
     })
@@ -103,6 +104,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
         host,
         port,
         connectionsMax: config.connectionsMax,
+        trustNetwork: config.trustNetwork,
         traceSlowMs: config.traceSlowMs,
         ...(tls === undefined ? {} : { tls }),
       },
@@ -168,7 +170,7 @@ export async function examineServers(config: Config): Promise<Finding[]> {
   }
 }
 
-function natsOptions(servers: readonly string[], config: Config): NatsOptions {
+export function natsOptions(servers: readonly string[], config: Config): NatsOptions {
   const { natsCreds, natsNkey, natsCa, natsCert, natsKey } = config
   const isSecure = natsCa !== undefined || natsCert !== undefined
   return {
@@ -265,7 +267,7 @@ function readTls(config: Config): FrontendConfig['tls'] {
 }
 
 /** What a person can mend becomes one line; anything else is a bug and keeps its stack. */
-function explained(error: unknown, { host, port, data }: Config): unknown {
+export function explained(error: unknown, { host, port, data }: Config): unknown {
   if (error instanceof MapRefused)
     return new StartError(`${data}: ${error.message}; a database keeps the number of partitions that it was made with`)
   if (

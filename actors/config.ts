@@ -34,6 +34,11 @@ export interface Config {
   readonly connectionsMax: number
   readonly tlsCert: string | undefined
   readonly tlsKey: string | undefined
+  /** Clients of other machines are let in too, without a password. */
+  readonly trustNetwork: boolean
+  /** `taudb status` goes on showing; or only looks for a process of this machine. */
+  readonly watch: boolean
+  readonly here: boolean
   /** The share of transactions whose traces are exported, 0 to 1. */
   readonly traceSample: number
   /** Transactions that take longer are traced and exported, sampled or not. */
@@ -62,6 +67,9 @@ export const configDefaults: Config = {
   connectionsMax: 10_000,
   tlsCert: undefined,
   tlsKey: undefined,
+  trustNetwork: false,
+  watch: false,
+  here: false,
   traceSample: 0,
   traceSlowMs: 1_000,
   traceRecent: 500,
@@ -90,8 +98,8 @@ const options: readonly Option[] = [
   {
     name: 'host',
     value: 'HOST',
-    help: `loopback address to listen on (default ${configDefaults.host})`,
-    apply: (config, value, from) => ({ ...config, host: loopback(value, from) }),
+    help: `address to listen on (default ${configDefaults.host}); one that is not a loopback address needs --trust-network`,
+    apply: (config, value) => ({ ...config, host: value }),
   },
   {
     name: 'data',
@@ -205,6 +213,24 @@ const options: readonly Option[] = [
     apply: (config, value) => ({ ...config, tlsKey: value }),
   },
   {
+    name: 'trust-network',
+    value: undefined,
+    help: 'let in whoever reaches the port, from any machine and without a password: for networks with nobody else in them',
+    apply: (config, value, from) => ({ ...config, trustNetwork: truth(value, from) }),
+  },
+  {
+    name: 'watch',
+    value: undefined,
+    help: 'taudb status: show it again every two seconds',
+    apply: (config, value, from) => ({ ...config, watch: truth(value, from) }),
+  },
+  {
+    name: 'here',
+    value: undefined,
+    help: 'taudb status: only whether the taudb of this machine (or container) serves; without --bus, whether its port answers',
+    apply: (config, value, from) => ({ ...config, here: truth(value, from) }),
+  },
+  {
     name: 'trace-sample',
     value: 'SHARE',
     help: 'share of transactions whose traces are exported (OTEL_* variables say where), from 0 (default) to 1; also those that fail or are slow',
@@ -224,14 +250,21 @@ const options: readonly Option[] = [
   },
 ]
 
+const hostOption = options.find(({ name }) => name === 'host') as Option
+
 export type Command =
   | { readonly kind: 'start'; readonly config: Config }
   | { readonly kind: 'journal'; readonly action: 'dump' | 'verify'; readonly data: string }
-  | { readonly kind: 'doctor'; readonly config: Config }
+  | { readonly kind: 'doctor' | 'status'; readonly config: Config }
+  | {
+      readonly kind: 'trace'
+      readonly server: { readonly host: string; readonly port: number }
+      readonly transaction: string | undefined
+    }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
 
-const commands = ['start', 'journal', 'doctor'] as const
+const commands = ['start', 'journal', 'trace', 'doctor'] as const
 const journalActions = ['dump', 'verify'] as const
 
 /**
@@ -241,19 +274,22 @@ const journalActions = ['dump', 'verify'] as const
 export function readCommand(words: readonly string[], environment: Readonly<Record<string, string | undefined>>): Command {
   if (words.includes('--help') || words.includes('-h')) return { kind: 'help' }
   if (words.includes('--version') || words.includes('-V')) return { kind: 'version' }
-  const { names, given } = split(words)
+  const isLast = words.includes('--last')
+  const { names, given } = split(words.filter((word) => word !== '--last'))
   const config = configure(given, environment)
   const [command = 'start', ...rest] = names
+  if (isLast && command !== 'trace') throw new ConfigError('--last belongs to "taudb trace"')
   if (command === 'start') {
     if (rest.length > 0) throw new ConfigError(`unexpected "${rest[0]}" behind "start"; see taudb --help`)
     return { kind: 'start', config }
   }
-  if (command === 'doctor') {
-    if (rest.length > 0) throw new ConfigError(`unexpected "${rest[0]}" behind "doctor"; see taudb --help`)
-    if (config.bus === undefined)
-      throw new ConfigError('taudb doctor looks at NATS servers: say which with --bus nats://host:4222')
-    return { kind: 'doctor', config }
+  if (command === 'doctor' || command === 'status') {
+    if (rest.length > 0) throw new ConfigError(`unexpected "${rest[0]}" behind "${command}"; see taudb --help`)
+    if (config.bus === undefined && !(command === 'status' && config.here))
+      throw new ConfigError(`taudb ${command} looks at NATS servers: say which with --bus nats://host:4222`)
+    return { kind: command, config }
   }
+  if (command === 'trace') return traceCommand(rest, isLast, config)
   if (command === 'journal') {
     const [action, ...more] = rest
     if (action !== 'dump' && action !== 'verify') {
@@ -268,6 +304,13 @@ export function readCommand(words: readonly string[], environment: Readonly<Reco
     return { kind: 'journal', action, data: config.data }
   }
   throw new ConfigError(`unknown command "${command}"${nearest(command, commands)}; see taudb --help`)
+}
+
+function traceCommand([transaction, ...more]: readonly string[], isLast: boolean, { host, port }: Config): Command {
+  if (more.length > 0) throw new ConfigError(`unexpected "${more[0]}" behind "trace ${transaction}"; see taudb --help`)
+  if (isLast === (transaction !== undefined))
+    throw new ConfigError('trace: say which, "taudb trace 1099511627778" (pg_current_xact_id) or "taudb trace --last"')
+  return { kind: 'trace', server: { host, port }, transaction }
 }
 
 function split(words: readonly string[]): { names: string[]; given: Map<Option, string> } {
@@ -312,6 +355,7 @@ function configure(given: ReadonlyMap<Option, string>, environment: Readonly<Rec
   if ((config.natsCert === undefined) !== (config.natsKey === undefined)) {
     throw new ConfigError('--nats-cert and --nats-key go together')
   }
+  if (!config.trustNetwork) checkLoopback(config.host, given.has(hostOption) ? flagOf('host') : variableOf('host'))
   if (config.bus === undefined && config.roles.size < roles.length) {
     throw new ConfigError('--roles divides a database on NATS among processes: say which servers with --bus nats://host:4222')
   }
@@ -402,10 +446,10 @@ function truth(value: string, from: string): boolean {
   throw new ConfigError(`${from}: "${value}" is neither true nor false`)
 }
 
-function loopback(value: string, from: string): string {
-  if (value === 'localhost' || value === '::1' || /^127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/.test(value)) return value
+function checkLoopback(value: string, from: string): void {
+  if (value === 'localhost' || value === '::1' || /^127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/.test(value)) return
   throw new ConfigError(
-    `${from}: "${value}" is not a loopback address, and others are refused until taudb can authenticate clients; use 127.0.0.1, ::1 or localhost`,
+    `${from}: "${value}" is not a loopback address, and others are refused until taudb can authenticate clients; use 127.0.0.1, ::1 or localhost, or say --trust-network`,
   )
 }
 
@@ -444,7 +488,9 @@ Usage:
   taudb [start] [options]          run the database
   taudb journal dump [--data DIR]  print every record of the journal
   taudb journal verify [--data DIR]  check the journal against the invariants of the commit protocol
+  taudb trace ID | --last [--port PORT]  draw one transaction of a running database, by its pg_current_xact_id
   taudb doctor --bus URL           look at the NATS servers and say what to change
+  taudb status --bus URL [--watch] show processes, partitions and replicas of a database on NATS, and what is missing
 
 Options:
 ${lines.join('\n')}

@@ -4,6 +4,7 @@ import { DirectoryRefused } from '../bus/data-directory.ts'
 import { type Cluster, examineServers, StartError, startCluster, version } from './cluster.ts'
 import { type Config, ConfigError, helpText, readCommand } from './config.ts'
 import { dumpJournal, verifyJournal } from './journal-reader.ts'
+import { showTrace } from './trace-command.ts'
 
 export async function main(): Promise<void> {
   try {
@@ -22,11 +23,20 @@ export async function main(): Promise<void> {
         })
         process.exitCode = command.action === 'dump' ? dumpJournal(command.data, print) : verifyJournal(command.data, print)
         return
+      case 'trace':
+        process.exitCode = await showTrace(command.server, command.transaction, print)
+        return
       case 'doctor': {
         const findings = await examineServers(command.config)
         const signs = { good: 'ok  ', unknown: '?   ', bad: 'BAD ' }
         for (const { state, about, words } of findings) print(`${signs[state]}  ${about}: ${words}`)
         process.exitCode = findings.some(({ state }) => state === 'bad') ? 1 : 0
+        return
+      }
+      case 'status': {
+        // Its client of NATS is loaded only here: whoever starts without one does not wait for it.
+        const { showStatus } = await import('./status-command.ts')
+        process.exitCode = await showStatus(command.config, print)
         return
       }
       case 'start':

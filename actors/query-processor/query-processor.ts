@@ -3,6 +3,7 @@
 // Invariant: a session is opened only while the processor serves, and draining waits for no one who is idle.
 
 import type { World } from '../../bus/world.ts'
+import type { RecordedTrace } from '../../observability/recorder.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { transactionBytesDefault } from '../../protocol/limits.ts'
 import type { QueryProcessorPort, QuerySession, SessionStart } from '../../protocol/session.ts'
@@ -36,6 +37,8 @@ export interface QueryProcessorOptions {
   /** What the process may use: a quarter of it for statements, a half for uncommitted writes. */
   readonly memoryBytesMax?: number
   readonly newSpill?: Runtime['newSpill']
+  /** What sys.spans shows. */
+  readonly recentTraces?: () => readonly RecordedTrace[]
   /** Hears of bugs of ours that a client was told as XX000. */
   readonly onBug?: (error: unknown) => void
   /** How long to go on asking actors of other processes, where one may take another's place. */
@@ -77,6 +80,7 @@ export class QueryProcessor implements QueryProcessorPort {
       plans: new PlanCache(),
       sessions: this.sessions,
       shown: new ShownTransactions(circle),
+      recentTraces: options.recentTraces ?? ((): readonly RecordedTrace[] => []),
       database: options.database ?? 'postgres',
       memory: new MemoryPool(memoryBytesMax / 4),
       waitingLine: new WaitingLine(world.clock),

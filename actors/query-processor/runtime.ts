@@ -1,5 +1,6 @@
 import type { MaybePromise } from '../../bus/bus.ts'
 import type { World } from '../../bus/world.ts'
+import type { RecordedTrace } from '../../observability/recorder.ts'
 import type { AsideThreads } from './aside-threads.ts'
 import type { Circle } from './circle.ts'
 import type { ShownTransactions } from './identity.ts'
@@ -38,6 +39,8 @@ export interface Runtime {
   /** All that are open in this process. */
   readonly sessions: ReadonlySet<Session>
   readonly shown: ShownTransactions
+  /** Traces that this process keeps to be looked at. */
+  recentTraces(): readonly RecordedTrace[]
   /** Jobs that DDL queues. */
   readonly jobs: Jobs
   /** A bug of ours that a client met. */

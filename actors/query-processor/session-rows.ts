@@ -1,3 +1,4 @@
+import type { RecordedTrace } from '../../observability/recorder.ts'
 import { sqlTime } from '../../protocol/time.ts'
 import { SqlArray, type Value } from '../../protocol/values/value.ts'
 import type { PreparedStatement } from './prepared.ts'
@@ -20,6 +21,8 @@ export function sessionRows(session: Session, relation: string): Iterable<Row> |
       return cursorRows(session)
     case 'pg_stat_activity':
       return [...session.runtime.sessions].map(activityRow)
+    case 'spans':
+      return spanRows(session.runtime.recentTraces())
     case 'pg_settings':
       return settingRows(session.settings)
     default:
@@ -61,6 +64,24 @@ function* cursorRows({ cursors, portals }: Session): Iterable<Row> {
       is_binary: source.formats[0] === 1,
       is_scrollable: false,
       creation_time: madeAt,
+    }
+  }
+}
+
+/** The order of attributes is that in which they were said. */
+function* spanRows(traces: readonly RecordedTrace[]): Iterable<Row> {
+  for (const { spans } of traces) {
+    for (const { traceId, spanId, parentId, name, startMicros, endMicros, attributes, failure } of spans) {
+      yield {
+        trace_id: traceId,
+        span_id: spanId,
+        parent_id: parentId ?? null,
+        name,
+        start_time: sqlTime(startMicros),
+        duration_us: endMicros === undefined ? null : BigInt(Math.round(endMicros - startMicros)),
+        attributes: JSON.stringify(attributes),
+        failure: failure ?? null,
+      }
     }
   }
 }

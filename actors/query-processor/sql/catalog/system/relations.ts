@@ -1,6 +1,6 @@
 import type { Oid } from '../../../../../protocol/ids.ts'
 import { noTypmod } from '../../../../../protocol/values/type.ts'
-import { findBuiltinType, oidOid, textOid, timestamptzOid } from '../../functions/builtin-types.ts'
+import { findBuiltinType, int8Oid, oidOid, textOid, timestamptzOid } from '../../functions/builtin-types.ts'
 import type { Column, Table } from '../schema.ts'
 import { relations } from './relations.generated.ts'
 import { bootstrapRole, informationSchemaOid, pgCatalogOid, sysOid } from './schemas.ts'
@@ -65,10 +65,23 @@ const jobs = (): SystemTable =>
     column('update_time', timestamptzOid, false, 9),
   ])
 
+/** Recent traces, a span a row: what `taudb trace` draws. */
+const spans = (): SystemTable =>
+  table(sysOid + 2, sysOid, 'v', 'spans', [
+    column('trace_id', textOid, false, 1),
+    column('span_id', textOid, false, 2),
+    column('parent_id', textOid, false, 3),
+    column('name', textOid, false, 4),
+    column('start_time', timestamptzOid, false, 5),
+    column('duration_us', int8Oid, false, 6),
+    column('attributes', textOid, false, 7),
+    column('failure', textOid, false, 8),
+  ])
+
 function load(): Loaded {
   const byOid = new Map<Oid, SystemTable>()
   const byName = new Map<string, SystemTable>()
-  for (const made of [...relations.split('\n').map(parse), jobs()]) {
+  for (const made of [...relations.split('\n').map(parse), jobs(), spans()]) {
     byOid.set(made.oid, made)
     byName.set(`${made.schemaOid}.${made.name}`, made)
   }
