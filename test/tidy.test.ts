@@ -29,7 +29,7 @@ function importsOf(file: string): Import[] {
 
 const targetOf = (file: string, from: string): string => normalize(join(dirname(file), from))
 
-const ports = /^bus\/(bus|world|log|sockets)\.ts$/
+const ports = /^bus\/(bus|world|log|objects|sockets)\.ts$/
 const wholes = /^actors\/[^/]+\.ts$/
 const sql = 'actors/query-processor/sql'
 
@@ -56,7 +56,7 @@ const steps: readonly [string, readonly string[]][] = [
 /** Packages and powers, and the files that may use them. */
 const doors: readonly [RegExp, RegExp][] = [
   [/^@nats-io\//, /^bus\/nats/],
-  [/^lmdb$/, /^actors\/storage\/version-store-lmdb\.ts$/],
+  [/^lmdb$/, /^actors\/storage\/lmdb-tables\.ts$/],
   [/^libpg-query$/, /^actors\/query-processor\/sql\/parse\.ts$/],
   [/^pgsql-ast-parser$/, /^console\//],
   [/^pg-protocol$/, /^(test|console)\//],

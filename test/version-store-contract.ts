@@ -21,13 +21,13 @@ const everything = { start: keyStart, end: keyEnd }
 const key = (name: string, table = 7): Key => (storagePrefix(table) + name) as Key
 const p0 = partition(0)
 
-function put(name: string, value: string | undefined, table = 7): Write {
+export function put(name: string, value: string | undefined, table = 7): Write {
   const postImage = value === undefined ? undefined : Buffer.from(value)
   return { key: key(name, table), operation: value === undefined ? 'delete' : 'update', mode: 'X', postImage }
 }
 
 /** Applies records one after the other; their sequence numbers follow. */
-class Applier {
+export class Applier {
   store: VersionStore
   private next: number[] = []
 
@@ -59,7 +59,7 @@ function value(store: VersionStore, name: string, at: number): string | undefine
   return found === undefined ? undefined : Buffer.from(found.postImage).toString()
 }
 
-function all(store: VersionStore, at: number, options: { reverse?: boolean; start?: Key; end?: Key } = {}): string[] {
+export function all(store: VersionStore, at: number, options: { reverse?: boolean; start?: Key; end?: Key } = {}): string[] {
   const found: string[] = []
   const range = { start: options.start ?? everything.start, end: options.end ?? everything.end }
   store.scan(range, { reverse: options.reverse ?? false, at: tau(at) }, (name, bytes, start, end) => {
@@ -422,7 +422,7 @@ export function versionStoreContract(name: string, open: () => Promise<StoreUnde
   })
 }
 
-function visible(model: readonly { at: number; writes: readonly Write[] }[], at: number): string[] {
+export function visible(model: readonly { at: number; writes: readonly Write[] }[], at: number): string[] {
   const rows = new Map<Key, string | undefined>()
   for (const record of model) {
     if (record.at > at) break
@@ -434,6 +434,6 @@ function visible(model: readonly { at: number; writes: readonly Write[] }[], at:
     .map(([name, image]) => `${name.slice(4)}=${image}`)
 }
 
-async function vacuum(store: VersionStore, horizon: number): Promise<void> {
+export async function vacuum(store: VersionStore, horizon: number): Promise<void> {
   while (await store.vacuum(tau(horizon) as Tau)) {}
 }

@@ -1,17 +1,34 @@
-import { type Database, open, type RootDatabase } from 'lmdb'
 import type { MaybePromise } from '../../bus/bus.ts'
 import type { Clock, Timer } from '../../bus/world.ts'
 import { assert } from '../../protocol/assert.ts'
-import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
 import type { Partition, Sequence } from '../../protocol/ids.ts'
 import { droppedStorageId, type Key, type KeyRange, keyAfter, prefixRange, storagePrefix } from '../../protocol/key.ts'
 import type { GetAnswer, PostImages, Write } from '../../protocol/messages.ts'
 import { PackedWrites } from '../../protocol/packed-writes.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
+import {
+  decodePositions,
+  encodePositions,
+  type LmdbTables,
+  openTables,
+  partialName,
+  positionsName,
+  type Table,
+} from './lmdb-tables.ts'
 import { PackedRun } from './packed-run.ts'
+import { clearUnfinished, LmdbLoad, LmdbSnapshot } from './snapshot-lmdb.ts'
 import { Arena, asBuffer, beforeTombstone, historyKey, historyTau, isDeleted, tauOf, versionHeadBytes } from './stored-version.ts'
 import { Tail, type TailPart, type TailWalk } from './tail.ts'
-import { type AppliedPosition, nothingApplied, type ScanOptions, type VersionStore, type Visit } from './version-store.ts'
+import {
+  type AppliedPosition,
+  nothingApplied,
+  type ScanOptions,
+  type StoredPositions,
+  type StoreLoad,
+  type StoreSnapshot,
+  type VersionStore,
+  type Visit,
+} from './version-store.ts'
 import type { Version } from './versions.ts'
 
 /**
@@ -37,25 +54,16 @@ const pendingStagedMax = 100_000
 /** Blocks of a large transaction taken from the journal in one turn. */
 const blocksMax = 8
 const retryDelayMs = 1_000
-const mapBytes = 2 ** 40
-
-/** Keys are binary strings: one byte per char, straight into LMDB's own buffer. */
-const keyEncoder = {
-  writeKey: (key: string, target: Buffer, at: number): number => at + target.latin1Write(key, at, key.length),
-  readKey: (source: Buffer, start: number, end: number): string => source.latin1Slice(start, end),
-}
-/** Values are handed out as they lie in LMDB's buffer, valid until the next read. */
-const encoder = { encode: (value: Buffer): Buffer => value, decode: (bytes: Buffer): Buffer => bytes }
-const codec = { keyEncoder, encoder } as const
 
 export class LmdbVersionStore implements VersionStore {
   versionHorizon = tauZero
   private readonly clock: Clock
   private readonly flushDelayMs: number
-  private readonly environment: RootDatabase<Buffer, string>
-  private readonly rows: Database<Buffer, string>
-  private readonly history: Database<Buffer, string>
-  private readonly meta: Database<Buffer, string>
+  private readonly tables: LmdbTables
+  private readonly environment: LmdbTables['environment']
+  private readonly rows: Table
+  private readonly history: Table
+  private readonly meta: Table
   private readonly tail = new Tail()
   private readonly positions: AppliedPosition[] = []
   private stored: AppliedPosition[] = []
@@ -63,6 +71,8 @@ export class LmdbVersionStore implements VersionStore {
   /** What each journal has staged of a large transaction whose record has not come. */
   private readonly staged: (PackedRun | undefined)[] = []
   private isFlushing = false
+  /** The disk holds some writes of a record and lacks the others. */
+  private isPartial = false
   private flushTimer: Timer | undefined
   /** One writer at a time: flush and vacuum read before they write. */
   private writing: Promise<unknown> = Promise.resolve()
@@ -73,19 +83,15 @@ export class LmdbVersionStore implements VersionStore {
   constructor(clock: Clock, directory: string, options: { readonly flushDelayMs?: number } = {}) {
     this.clock = clock
     this.flushDelayMs = options.flushDelayMs ?? flushDelayMsDefault
-    // Without batches per turn: each write is in a batch of ours, and a batch of LMDB's own would fail where nobody listens.
-    this.environment = open<Buffer, string>({
-      path: directory,
-      mapSize: mapBytes,
-      maxReaders: 64,
-      eventTurnBatching: false,
-      ...codec,
-    })
-    const table = (name: string): Database<Buffer, string> => this.environment.openDB<Buffer, string>({ name, ...codec })
-    this.rows = table('rows')
-    this.history = table('history')
-    this.meta = table('meta')
-    const positions = this.meta.get('positions')
+    this.tables = openTables(directory)
+    const { environment, rows, history, meta } = this.tables
+    this.environment = environment
+    this.rows = rows
+    this.history = history
+    this.meta = meta
+    clearUnfinished(this.tables)
+    this.isPartial = meta.get(partialName) !== undefined
+    const positions = meta.get(positionsName)
     if (positions !== undefined) this.readPositions(positions)
   }
 
@@ -272,13 +278,17 @@ export class LmdbVersionStore implements VersionStore {
   private async flushSlice(): Promise<void> {
     const parts = this.tail.take(sliceMax)
     const completed = parts.filter(({ writes, to }) => to === writes.length)
+    const isPartial = completed.length < parts.length
     const after = [...this.stored]
     for (const { images } of completed) after[images.partition] = { sequence: images.sequence, tau: images.tau }
     await this.write(() => {
       const slice = new Slice(this.rows, this.history)
       for (const part of parts) slice.placeAll(part)
-      if (completed.length > 0) this.meta.put('positions', this.positionBytes(after))
+      if (completed.length > 0) this.meta.put(positionsName, this.positionBytes(after))
+      if (isPartial && !this.isPartial) this.meta.put(partialName, Buffer.from([1]))
+      else if (!isPartial && this.isPartial) this.meta.remove(partialName)
     })
+    this.isPartial = isPartial
     this.environment.resetReadTxn()
     this.stored = after
     this.tail.settle(parts)
@@ -317,7 +327,7 @@ export class LmdbVersionStore implements VersionStore {
       for (const key of due) this.history.remove(key)
       for (const key of dead) this.rows.remove(key.slice(8))
       for (const key of dropped) this.rows.remove(key)
-      this.meta.put('positions', this.positionBytes(this.stored))
+      this.meta.put(positionsName, this.positionBytes(this.stored))
     })
     this.environment.resetReadTxn()
     return true
@@ -350,6 +360,41 @@ export class LmdbVersionStore implements VersionStore {
     return (stats.lastPageNumber ?? 0) * (stats.pageSize ?? 4_096)
   }
 
+  /** What is applied now is in it: it waits until the disk has that. */
+  async snapshot(): Promise<StoreSnapshot> {
+    const wanted = [...this.positions]
+    for (;;) {
+      const isThere = wanted.every(({ sequence }, p) => (this.stored[p]?.sequence ?? 0) >= sequence)
+      if (isThere && !this.isPartial) {
+        const snapshot = await this.alone(async () => new LmdbSnapshot(this.tables))
+        if (!snapshot.isPartial) return snapshot
+        snapshot.close()
+      }
+      if (this.failure !== undefined) throw this.failure
+      void this.flush()
+      await new Promise<void>((resolve) => this.waiting.push(resolve))
+    }
+  }
+
+  async load(stored: StoredPositions): Promise<StoreLoad> {
+    assert(this.tail.isEmpty && !this.isFlushing, 'a store takes a snapshot before it applies anything')
+    const { positions, versionHorizon } = stored
+    const write = (work: () => void): Promise<void> => this.alone(() => this.write(work))
+    const load = new LmdbLoad(this.tables, write, stored, () => {
+      this.versionHorizon = versionHorizon
+      this.positions.splice(0, this.positions.length, ...positions)
+      this.stored = [...positions]
+      this.syncedPositions = [...positions]
+    })
+    await load.begin()
+    this.positions.length = 0
+    this.stored = []
+    this.syncedPositions = []
+    this.isPartial = false
+    this.environment.resetReadTxn()
+    return load
+  }
+
   async close(): Promise<void> {
     this.isClosed = true
     this.flushTimer?.cancel()
@@ -378,37 +423,27 @@ export class LmdbVersionStore implements VersionStore {
   }
 
   private positionBytes(positions: readonly AppliedPosition[]): Buffer {
-    const writer = new ByteWriter(64)
-    writer.varint(this.versionHorizon)
-    writer.varint(positions.length)
-    for (let p = 0; p < positions.length; p++) {
-      const { sequence, tau } = positions[p] ?? nothingApplied
-      writer.varint(sequence)
-      writer.varint(tau)
-    }
-    return writer.take()
+    return encodePositions({ versionHorizon: this.versionHorizon, positions })
   }
 
   private readPositions(bytes: Buffer): void {
-    const reader = new ByteReader(bytes)
-    this.versionHorizon = tau(reader.varint())
-    for (let left = reader.varint(); left > 0; left--) {
-      this.positions.push({ sequence: reader.varint() as Sequence, tau: tau(reader.varint()) })
-    }
-    this.stored = [...this.positions]
-    this.syncedPositions = [...this.positions]
+    const { versionHorizon, positions } = decodePositions(bytes)
+    this.versionHorizon = versionHorizon
+    this.positions.push(...positions)
+    this.stored = [...positions]
+    this.syncedPositions = [...positions]
   }
 }
 
 /** One transaction's writes. LMDB's reads do not see them yet, so the slice remembers what it has put. */
 class Slice {
-  private readonly rows: Database<Buffer, string>
-  private readonly history: Database<Buffer, string>
+  private readonly rows: Table
+  private readonly history: Table
   private readonly newest = new Map<Key, Buffer>()
   private readonly older = new Map<string, Buffer>()
   private readonly arena = new Arena()
 
-  constructor(rows: Database<Buffer, string>, history: Database<Buffer, string>) {
+  constructor(rows: Table, history: Table) {
     this.rows = rows
     this.history = history
   }

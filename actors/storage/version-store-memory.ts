@@ -3,13 +3,31 @@ import type { Clock, Files } from '../../bus/world.ts'
 import { assert } from '../../protocol/assert.ts'
 import { ByteReader, ByteWriter } from '../../protocol/bytes.ts'
 import type { Partition, Sequence } from '../../protocol/ids.ts'
-import { droppedStorageId, droppedStorageKey, type Key, type KeyRange, prefixRange, storagePrefix } from '../../protocol/key.ts'
+import {
+  droppedStorageId,
+  droppedStorageKey,
+  type Key,
+  type KeyRange,
+  keyAfter,
+  prefixRange,
+  storagePrefix,
+} from '../../protocol/key.ts'
 import type { GetAnswer, PostImages, Write } from '../../protocol/messages.ts'
 import type { PackedWrites } from '../../protocol/packed-writes.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import { everything } from '../topology.ts'
 import { SortedMap } from './sorted-map.ts'
-import { type AppliedPosition, nothingApplied, type ScanOptions, type VersionStore, type Visit } from './version-store.ts'
+import {
+  type AppliedPosition,
+  nothingApplied,
+  type ScanOptions,
+  type StoredPositions,
+  type StoreLoad,
+  type StoreSnapshot,
+  type VersionStore,
+  type Visit,
+  type VisitVersion,
+} from './version-store.ts'
 import { Stage, type Version, versionAt, withoutStaged, withStaged, withVersion } from './versions.ts'
 
 /** Writes applied, or versions freed, in one turn. */
@@ -28,7 +46,7 @@ export class MemoryVersionStore implements VersionStore {
   private readonly clock: Clock
   private readonly image: { readonly files: Files; readonly path: string } | undefined
   private readonly rows = new SortedMap<Version>()
-  private readonly positions: AppliedPosition[] = []
+  private positions: AppliedPosition[] = []
   private imagePositions: AppliedPosition[] | undefined
   private superseding: Superseding[] = []
   /** What each journal has staged. */
@@ -40,7 +58,7 @@ export class MemoryVersionStore implements VersionStore {
   constructor(clock: Clock, image?: { readonly files: Files; readonly path: string }) {
     this.clock = clock
     this.image = image
-    if (image?.files.exists(image.path)) this.load(image.files.read(image.path))
+    if (image?.files.exists(image.path)) this.loadImage(image.files.read(image.path))
   }
 
   get(key: Key, at: Tau): GetAnswer {
@@ -200,6 +218,33 @@ export class MemoryVersionStore implements VersionStore {
     this.imagePositions = positions
   }
 
+  async snapshot(): Promise<StoreSnapshot> {
+    return new MemorySnapshot(this, this.rows, [...this.positions])
+  }
+
+  async load({ positions, versionHorizon }: StoredPositions): Promise<StoreLoad> {
+    this.rows.clear()
+    this.positions = []
+    this.superseding = []
+    this.dropped = []
+    this.bytes = 0
+    return {
+      put: async (versions) => {
+        for (const { key, tau, postImage } of versions) {
+          // What came is a view of a part that goes.
+          const kept = postImage === undefined ? undefined : Buffer.from(postImage)
+          this.write({ key, operation: 'update', mode: 'X', postImage: kept }, tau)
+        }
+      },
+      complete: async () => {
+        this.superseding.sort((a, b) => a.version.tau - b.version.tau)
+        this.versionHorizon = versionHorizon
+        this.positions = [...positions]
+        if (this.image !== undefined) await this.checkpoint()
+      },
+    }
+  }
+
   async close(): Promise<void> {
     if (this.image !== undefined) await this.checkpoint()
   }
@@ -236,7 +281,7 @@ export class MemoryVersionStore implements VersionStore {
     return writer.take()
   }
 
-  private load(bytes: Buffer): void {
+  private loadImage(bytes: Buffer): void {
     const reader = new ByteReader(bytes)
     assert(reader.u8() === imageFormat, 'the image is of a format this program knows')
     this.versionHorizon = tau(reader.varint())
@@ -255,4 +300,47 @@ export class MemoryVersionStore implements VersionStore {
     this.superseding.sort((a, b) => a.version.tau - b.version.tau)
     this.imagePositions = [...this.positions]
   }
+}
+
+/**
+ * Rows as they are when the walk comes to them: those of records above the positions may be among them, and whoever loads it gets these
+ * records again, or leaves them out.
+ */
+class MemorySnapshot implements StoreSnapshot {
+  readonly positions: readonly AppliedPosition[]
+  private readonly store: MemoryVersionStore
+  private readonly rows: SortedMap<Version>
+  private next = everything.start
+
+  constructor(store: MemoryVersionStore, rows: SortedMap<Version>, positions: readonly AppliedPosition[]) {
+    this.store = store
+    this.rows = rows
+    this.positions = positions
+  }
+
+  get versionHorizon(): Tau {
+    return this.store.versionHorizon
+  }
+
+  walk(bytesMax: number, visit: VisitVersion): boolean {
+    const cursor = this.rows.cursor(this.next, everything.end, false)
+    let bytes = 0
+    while (cursor.advance()) {
+      const { key } = cursor
+      for (let version: Version | undefined = cursor.value; version !== undefined; version = version.older) {
+        // What is staged is nothing yet.
+        if (version.tau === Number.POSITIVE_INFINITY) continue
+        visit(key, version.tau, version.postImage)
+        bytes += 64 + key.length + (version.postImage?.length ?? 0)
+        if (version.tau <= this.versionHorizon) break
+      }
+      if (bytes >= bytesMax) {
+        this.next = keyAfter(key)
+        return true
+      }
+    }
+    return false
+  }
+
+  close(): void {}
 }

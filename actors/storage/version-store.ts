@@ -3,6 +3,7 @@ import type { Partition, Sequence } from '../../protocol/ids.ts'
 import type { Key, KeyRange } from '../../protocol/key.ts'
 import type { GetAnswer, PostImages } from '../../protocol/messages.ts'
 import type { PackedWrites } from '../../protocol/packed-writes.ts'
+import type { SnapshotVersion } from '../../protocol/snapshot.ts'
 import type { Tau } from '../../protocol/time.ts'
 
 /**
@@ -25,6 +26,34 @@ export interface AppliedPosition {
 
 /** Before the first record. */
 export const nothingApplied: AppliedPosition = { sequence: 0 as Sequence, tau: 0 as Tau }
+
+/** How far each journal has come into a store, and its version horizon. */
+export interface StoredPositions {
+  readonly versionHorizon: Tau
+  readonly positions: readonly AppliedPosition[]
+}
+
+/** Looks at one version; its post-image, undefined for a tombstone, is only valid during the call. */
+export type VisitVersion = (key: Key, at: Tau, postImage: Uint8Array | undefined) => void
+
+/** A store's content as it was at one moment, read in slices while others go on. */
+export interface StoreSnapshot extends StoredPositions {
+  /**
+   * Visits the next versions in key order, of each key the newest first, down to the newest at or below the version horizon: about so many
+   * bytes of them. False: those were the last. Versions of later records may be among them; the positions never say more than there is.
+   * The horizon is the one at the end.
+   */
+  walk(bytesMax: number, visit: VisitVersion): boolean
+  close(): void
+}
+
+/** A store being filled. It is empty until it is complete, whatever happens. */
+export interface StoreLoad {
+  /** Versions as `walk` gave them, in that order. */
+  put(versions: readonly SnapshotVersion[]): Promise<void>
+  /** Durable when it resolves. */
+  complete(): Promise<void>
+}
 
 /**
  * Every version of every row of a shard, ordered by key and tau. Reads are synchronous; applying is synchronous and cheap, what it costs to
@@ -63,6 +92,10 @@ export interface VersionStore {
   crowded(): boolean
   /** Bytes on disk or in memory, roughly. */
   bytesUsed(): number
+  /** Its content, of at least what is applied now. */
+  snapshot(): Promise<StoreSnapshot>
+  /** Gives up what it holds and takes a snapshot's versions, before anything is applied. */
+  load(stored: StoredPositions): Promise<StoreLoad>
   /** Makes everything applied durable and lets go of the files. */
   close(): Promise<void>
 }
