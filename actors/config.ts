@@ -264,7 +264,7 @@ export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
 
-const commands = ['start', 'journal', 'trace', 'doctor'] as const
+const commands = ['start', 'journal', 'trace', 'doctor', 'status'] as const
 const journalActions = ['dump', 'verify'] as const
 
 /**

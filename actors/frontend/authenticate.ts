@@ -56,14 +56,18 @@ export function readStartupMessage({ major, minor, parameters }: Extract<Startup
 }
 
 /**
- * Trust, for clients of this machine: any user name, no password. Throws a FATAL SqlError for everybody else, and for a database
+ * Trust, for clients of this machine, or for everybody where the server was started so: any user name, no password. Throws a FATAL SqlError for everybody else, and for a database
  * that is not there.
  */
-export function authenticate(client: Client, clientAddress: string, encrypted: boolean): void {
-  if (!isLoopback(clientAddress))
+export function authenticate(
+  client: Client,
+  from: { readonly address: string; readonly encrypted: boolean; readonly trustNetwork: boolean },
+): void {
+  const { address, encrypted, trustNetwork } = from
+  if (!trustNetwork && !isLoopback(address))
     throw fatal(
       '28000',
-      `no pg_hba.conf entry for host "${clientAddress}", user "${client.user}", database "${client.database}", ${encrypted ? 'SSL encryption' : 'no encryption'}`,
+      `no pg_hba.conf entry for host "${address}", user "${client.user}", database "${client.database}", ${encrypted ? 'SSL encryption' : 'no encryption'}`,
       { hint: 'Clients are trusted on the loopback interface only: connect from the same machine, for example through ssh -L.' },
     )
   if (client.database !== databaseName)

@@ -21,6 +21,8 @@ export interface FrontendConfig {
   readonly tls?: { readonly certificate: string | Buffer; readonly key: string | Buffer } | undefined
   /** Sessions at a time; more are told 53300. */
   readonly connectionsMax?: number
+  /** Clients of other machines are let in, without a password. */
+  readonly trustNetwork?: boolean
   /** Transactions that take longer are traced, sampled or not. */
   readonly traceSlowMs?: number
   /** How long `close` waits for transactions that are open. */
@@ -86,6 +88,7 @@ class FrontendProcess implements Frontend, SessionHost {
   readonly queryProcessor: QueryProcessorPort
   readonly output = new OutputBuffer()
   readonly tls: TlsCredentials | undefined
+  readonly trustNetwork: boolean
   readonly slowMicros: number
   readonly listening: Promise<void>
   /** Everybody connected, sessions or not yet. */
@@ -103,6 +106,7 @@ class FrontendProcess implements Frontend, SessionHost {
     this.report = report ?? ((error) => console.error('taudb: frontend.session:', error))
     this.queryProcessor = queryProcessor
     this.connectionsMax = config.connectionsMax ?? connectionsDefault
+    this.trustNetwork = config.trustNetwork ?? false
     this.tls = config.tls && { ...config.tls, applicationProtocols: [applicationProtocol] }
     this.slowMicros = (config.traceSlowMs ?? traceSlowMsDefault) * 1_000
     this.cancelKeys = new CancelKeys(world.clock)

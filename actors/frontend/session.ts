@@ -69,6 +69,7 @@ export interface SessionHost {
   readonly queryProcessor: QueryProcessorPort
   readonly output: OutputBuffer
   readonly tls: TlsCredentials | undefined
+  readonly trustNetwork: boolean
   /** A transaction that takes longer is traced, sampled or not. */
   readonly slowMicros: number
   /** Throws the FATAL SqlError for why no one is let in now; returns the backend id. */
@@ -214,7 +215,7 @@ export class ClientSession implements BackendSink, Connection {
   private admit(client: Client): void {
     const { host, writer, socket } = this
     if (client.negotiate !== undefined) writer.negotiateProtocolVersion(client.protocol, client.negotiate)
-    authenticate(client, socket.clientAddress, this.encrypted)
+    authenticate(client, { address: socket.clientAddress, encrypted: this.encrypted, trustNetwork: host.trustNetwork })
     this.backendId = host.admit(this)
     this.secret = host.world.random('cancel-keys').bytes(cancelSecretBytes(client.protocol))
     const session = host.queryProcessor.openSession({

@@ -180,7 +180,39 @@ const conversations: Readonly<Record<string, readonly [fc.Arbitrary<unknown>, fc
     ),
     fc.constant(undefined),
   ],
+  rollCall: [fc.record({ ...kindIs('rollCall'), clock, call: key }), fc.constant(undefined)],
+  present: [
+    fc.record({
+      ...kindIs('present'),
+      clock,
+      call: key,
+      process: text,
+      roles: fc.array(key, { maxLength: 5 }),
+      serves: fc.boolean(),
+      upMs: whole,
+      listens: text,
+      partitions: fc.array(
+        fc.record({
+          partition: whole,
+          epoch: fc.option(whole, { nil: undefined }),
+          applied: fc.option(whole, { nil: undefined }),
+        }),
+        { maxLength: 3 },
+      ),
+    }),
+    fc.constant(undefined),
+  ],
   owned: [fc.record({ ...kindIs('owned'), clock, partition: whole, epoch: whole }), fc.constant(undefined)],
+  replica: [
+    fc.record({
+      ...kindIs('replica'),
+      clock,
+      shard: whole,
+      name: fc.string({ unit: 'binary-ascii', maxLength: 16 }),
+      synced: fc.array(whole),
+    }),
+    fc.constant(undefined),
+  ],
   stage: [fc.record({ kind: fc.constantFrom('stage', 'unstage'), partition: whole, writes: packed }), fc.constant(undefined)],
 }
 
