@@ -1,4 +1,4 @@
-import type { Random } from '../../bus/world.ts'
+import type { Clock, Random } from '../../bus/world.ts'
 import { assert } from '../../protocol/assert.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { type Key, keyAfter, prefixRange, storagePrefix } from '../../protocol/key.ts'
@@ -19,6 +19,7 @@ import { indexEntry } from './sql/plan/table-key.ts'
 import type { Transaction } from './transaction.ts'
 
 export interface BuildNeeds {
+  readonly clock: Clock
   readonly random: Random
   readonly transactions: OwnTransactions
   readonly catalogs: CatalogCache
@@ -64,7 +65,7 @@ async function fillSome(needs: BuildNeeds, transaction: Transaction, id: string,
     keys.push(...batch.keys)
     rows.push(...batch.rows)
   }
-  const problem = await enter(transaction, { table, index }, keys, rows)
+  const problem = await enter(needs.clock, transaction, { table, index }, keys, rows)
   if (problem !== undefined) return { kind: 'failed', error: problem }
   // The table as we know it must still be the table.
   transaction.check(relationVersionKey(table.oid), 'R')
@@ -80,7 +81,12 @@ interface Build {
   readonly index: Index
 }
 
+/** How long a step goes on before others have the thread, in microseconds, and after how many rows it looks. */
+const sliceMicros = 5_000
+const rowsPerLook = 32
+
 async function enter(
+  clock: Clock,
   transaction: Transaction,
   { table, index }: Build,
   keys: readonly Key[],
@@ -89,8 +95,13 @@ async function enter(
   const types = table.columns.map((column) => sqlType(column.type.oid))
   const missing = table.columns.map((column) => column.missing ?? null)
   const entered = new Set<Key>()
+  let sliceEnd = clock.monotonic() + sliceMicros
   for (const [i, key] of keys.entries()) {
     const row = decodeRow(rows[i] as Uint8Array, types, missing)
+    if (i % rowsPerLook === 0 && clock.monotonic() > sliceEnd) {
+      await new Promise<void>((resolve) => clock.soon(resolve))
+      sliceEnd = clock.monotonic() + sliceMicros
+    }
     let entry: ReturnType<typeof indexEntry>
     try {
       entry = indexEntry(table, index, row, key)

@@ -118,7 +118,7 @@ export class Jobs {
    */
   private machine(id: string): Promise<Ending> {
     const { world } = this.needs
-    const build = { ...this.needs, random: this.random, now: (): bigint => this.now() }
+    const build = { ...this.needs, random: this.random, clock: world.clock, now: (): bigint => this.now() }
     const progress: Progress = { outcome: undefined, troubles: 0, failures: 0 }
     const keep = ({ event }: { readonly event: { readonly output: Step } }): void => {
       progress.outcome = event.output as FillOutcome

@@ -32,6 +32,7 @@ async function filled(different: number, rowsThere = rowCount): Promise<MemoryDa
 const tableOf = (database: MemoryDatabase): Table => database.catalog.relation(2200, 't') as Table
 
 const clock = {
+  monotonic: () => performance.now() * 1_000,
   now: () => 1_800_000_000_000_000,
   soon: (action: () => void) => queueMicrotask(action),
   after: (_delayMs: number, action: () => void): Timer => {
