@@ -3,7 +3,7 @@ import { sequence } from '../protocol/ids.ts'
 import type { Registration } from './bus.ts'
 import type { AppendOutcome, Log, LogEntry } from './log.ts'
 import { LogCorrupt } from './log.ts'
-import { encodeEntry, entryEnd, isZero, readEntry } from './log-entry.ts'
+import { type EntryReading, encodeEntry, entryEnd, isZero, readEntry } from './log-entry.ts'
 import type { FileHandle, Files } from './world.ts'
 
 export interface EmbeddedLogOptions {
@@ -18,13 +18,19 @@ export interface EmbeddedLogOptions {
 
 const segmentBytesDefault = 16 * 2 ** 20
 const fillBytesDefault = 4 * 2 ** 20
-/** Room kept filled ahead, so that claims and heartbeats still fit once the disk is full (rule 17). */
+/**
+ * Room kept filled ahead, so that claims and heartbeats still fit once the disk is full (rule 17). It is there and synced before the entry in
+ * front of it is written: a file that ends sooner has been cut, unless it is marked as crowded.
+ */
 const urgentBytes = 65_536
-/** The digit is the format of the entries. */
 /** Room for most entries: a block of a large transaction is a quarter of a megabyte. */
 const scratchBytes = 327_680
+/** The digit is the format of the entries. */
 const segmentMagic = 'TAUDBLOG2\n'
 const segmentHeaderBytes = 32
+/** Where the header says that the disk was full while entries were written; two bits, so that no flipped one looks like it. */
+const crowdedAt = 24
+const crowdedMark = 0x3c
 const segmentName = /^\d{16}\.log$/
 
 interface Segment {
@@ -47,6 +53,9 @@ export class EmbeddedLog implements Log {
   private file: FileHandle
   private position = segmentHeaderBytes
   private filled = 0
+  /** Zeros were added that are not synced yet. */
+  private hasNewRoom = false
+  private isMarkedCrowded = false
   private lastSequence = 0
   private inFlight = false
   /** The entry in flight. */
@@ -92,6 +101,7 @@ export class EmbeddedLog implements Log {
       if (!(await this.makeRoom(bytes.length, next))) return { kind: 'full' }
       const entry = encodeEntry(this.position, next, bytes, this.scratch)
       try {
+        if (this.hasNewRoom || this.isCrowded !== this.isMarkedCrowded) await this.settleRoom()
         this.file.writeAt(entry, this.position)
         await this.file.sync()
       } catch {
@@ -193,7 +203,7 @@ export class EmbeddedLog implements Log {
       const buffer = this.files.read(segment.path)
       if (!isSegment(buffer, segment.first)) {
         // Its creation was cut short, or undone on a full disk and the undoing lost: nothing was ever appended to it.
-        if (isZero(buffer.subarray(segmentHeaderBytes))) {
+        if (wasNeverUsed(buffer)) {
           this.files.remove(segment.path)
           continue
         }
@@ -226,7 +236,10 @@ export class EmbeddedLog implements Log {
         this.position = reading.next
         continue
       }
-      if (reading.kind === 'end' || (reading.kind === 'torn' && isLast)) return
+      if (reading.kind === 'end' || (reading.kind === 'torn' && isLast)) {
+        if (isLast && isCut(buffer, this.position, reading)) throw cutShort(segment.path, this.lastSequence)
+        return
+      }
       const why = reading.kind === 'damaged' ? reading.why : 'an entry is cut off'
       throw new LogCorrupt(`${segment.path}: damaged behind entry ${this.lastSequence}: ${why}`)
     }
@@ -237,8 +250,9 @@ export class EmbeddedLog implements Log {
    * entry's bytes must be zeros again.
    */
   private async renew(segment: Segment, content: Buffer): Promise<void> {
-    const padded = Buffer.alloc(Math.max(content.length, Math.min(this.segmentBytes, content.length + urgentBytes)))
+    const padded = Buffer.alloc(content.length + urgentBytes)
     content.copy(padded)
+    padded[crowdedAt] = 0
     try {
       await this.files.replace(segment.path, padded)
       this.file = this.files.open(segment.path, 'append')
@@ -247,6 +261,7 @@ export class EmbeddedLog implements Log {
       if ((error as { code?: string }).code !== 'ENOSPC') throw error
       this.file = this.files.open(segment.path, 'append')
       this.filled = this.file.size
+      this.isMarkedCrowded = content[crowdedAt] === crowdedMark
       this.file.writeAt(Buffer.alloc(this.filled - this.position), this.position)
       await this.file.sync()
     }
@@ -268,6 +283,19 @@ export class EmbeddedLog implements Log {
     return end <= this.filled
   }
 
+  /** Before an entry is written: the room behind it is the disk's, or the header says that there is none. */
+  private async settleRoom(): Promise<void> {
+    if (this.isCrowded && !this.isMarkedCrowded) this.markCrowded(true)
+    await this.file.sync()
+    this.hasNewRoom = false
+    if (!this.isCrowded && this.isMarkedCrowded) this.markCrowded(false)
+  }
+
+  private markCrowded(isCrowded: boolean): void {
+    this.file.writeAt(Uint8Array.of(isCrowded ? crowdedMark : 0), crowdedAt)
+    this.isMarkedCrowded = isCrowded
+  }
+
   /** Fills the segment with zeros, a step at a time, until `end` is inside; false when the disk is full first. */
   private fill(end: number): boolean {
     while (this.filled < end) {
@@ -279,17 +307,19 @@ export class EmbeddedLog implements Log {
         throw error
       }
       this.filled += step
+      this.hasNewRoom = true
     }
     return true
   }
 
   private async openSegment(first: number): Promise<boolean> {
     const path = `${this.directory}/${String(first).padStart(16, '0')}.log`
-    const fill = Math.min(this.fillBytes, this.segmentBytes)
+    const fill = Math.max(Math.min(this.fillBytes, this.segmentBytes), segmentHeaderBytes + urgentBytes)
     let file: FileHandle | undefined
     try {
       file = this.files.open(path, 'create')
       file.writeAt(Buffer.alloc(fill), 0)
+      await file.sync()
       file.writeAt(segmentHeader(first), 0)
       await file.sync()
       this.files.syncDirectory(this.directory)
@@ -304,6 +334,8 @@ export class EmbeddedLog implements Log {
     this.file = file
     this.position = segmentHeaderBytes
     this.filled = fill
+    this.hasNewRoom = false
+    this.isMarkedCrowded = false
     this.segments.push({ path, first })
     if (this.lastSequence === 0) this.lastSequence = first - 1
     return true
@@ -326,7 +358,7 @@ export function* readLogFiles(files: Files, directory: string): Iterable<LogEntr
     const first = Number(name.slice(0, 16))
     const buffer = files.read(path)
     if (!isSegment(buffer, first)) {
-      if (isZero(buffer.subarray(segmentHeaderBytes))) continue
+      if (wasNeverUsed(buffer)) continue
       throw unreadable(path, buffer)
     }
     if (next !== undefined && first !== next)
@@ -335,7 +367,12 @@ export function* readLogFiles(files: Files, directory: string): Iterable<LogEntr
     for (let at = segmentHeaderBytes; ; next++) {
       const reading = readEntry(buffer, at, next)
       if (reading.kind === 'damaged') throw new LogCorrupt(`${path}: damaged behind entry ${next - 1}: ${reading.why}`)
-      if (reading.kind !== 'entry') break
+      if (reading.kind !== 'entry') {
+        // A writer that is just appending makes room first: then there is more of the file by now.
+        const isWhole = name !== found.at(-1) || !isCut(buffer, at, reading) || files.read(path).length > buffer.length
+        if (!isWhole) throw cutShort(path, next - 1)
+        break
+      }
       yield { sequence: sequence(next), bytes: reading.bytes }
       at = reading.next
     }
@@ -374,8 +411,23 @@ function unreadable(path: string, buffer: Buffer): LogCorrupt {
 }
 
 function isSegment(buffer: Buffer, first: number): boolean {
-  return buffer.subarray(0, segmentHeaderBytes).equals(segmentHeader(first))
+  const header = segmentHeader(first)
+  header[crowdedAt] = buffer[crowdedAt] === crowdedMark ? crowdedMark : 0
+  return buffer.subarray(0, segmentHeaderBytes).equals(header)
 }
+
+/** Its header is written when its room is synced: a small file with a part of one is what is left of a segment. */
+const wasNeverUsed = (buffer: Buffer): boolean =>
+  isZero(buffer.subarray(segmentHeaderBytes)) && (buffer.length >= segmentHeaderBytes + urgentBytes || isZero(buffer))
+
+/** Whether a last segment, whole up to `position`, ends before the room that was synced before its last entry was written. */
+function isCut(buffer: Buffer, position: number, reading: EntryReading): boolean {
+  const end = reading.kind === 'torn' ? Math.max(position, reading.end) : position
+  return buffer.length < end + urgentBytes && buffer[crowdedAt] !== crowdedMark
+}
+
+const cutShort = (path: string, last: number): LogCorrupt =>
+  new LogCorrupt(`${path}: damaged behind entry ${last}: the file has been cut short`)
 
 const unopened: FileHandle = {
   size: 0,

@@ -64,8 +64,8 @@ export type EntryReading =
   | { readonly kind: 'entry'; readonly bytes: Buffer; readonly next: number }
   /** Nothing was ever written here. */
   | { readonly kind: 'end' }
-  /** An append that never finished: nobody was told that it is there. */
-  | { readonly kind: 'torn' }
+  /** An append that never finished: nobody was told that it is there. It would have ended at `end`, as far as that is known. */
+  | { readonly kind: 'torn'; readonly end: number }
   | { readonly kind: 'damaged'; readonly why: string }
 
 /** Reads the entry that should start at `at` with this sequence. `buffer` is the segment up to its preallocated end. */
@@ -74,11 +74,13 @@ export function readEntry(buffer: Buffer, at: number, sequence: number): EntryRe
   if (!isZero(buffer.subarray(at, start))) return { kind: 'damaged', why: 'something stands between two entries' }
   if (isZero(buffer.subarray(start, sectorEnd(start)))) {
     if (isZero(buffer.subarray(start))) return { kind: 'end' }
-    return holdsEntryAfter(buffer, start, sequence) ? { kind: 'damaged', why: 'entries follow a gap' } : { kind: 'torn' }
+    return holdsEntryAfter(buffer, start, sequence)
+      ? { kind: 'damaged', why: 'entries follow a gap' }
+      : { kind: 'torn', end: start }
   }
   if (!isHeader(buffer, start)) {
     const isCut = isZero(buffer.subarray(start + headerBytes - 1))
-    return isCut ? { kind: 'torn' } : { kind: 'damaged', why: 'an entry header does not match its check' }
+    return isCut ? { kind: 'torn', end: start } : { kind: 'damaged', why: 'an entry header does not match its check' }
   }
   const found = buffer.readUIntBE(start + 2, 6)
   if (found !== sequence) return { kind: 'damaged', why: `entry ${found} stands where ${sequence} belongs` }
@@ -89,7 +91,7 @@ export function readEntry(buffer: Buffer, at: number, sequence: number): EntryRe
   if (whole !== 'torn') return { kind: 'entry', bytes: whole, next: end }
   return holdsEntryAfter(buffer, end, sequence)
     ? { kind: 'damaged', why: 'an entry is cut off, and others follow' }
-    : { kind: 'torn' }
+    : { kind: 'torn', end }
 }
 
 /** The body, put together from its pieces. */

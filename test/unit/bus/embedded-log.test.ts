@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { EmbeddedLog } from '../../../bus/embedded-log.ts'
+import { EmbeddedLog, readLogFiles } from '../../../bus/embedded-log.ts'
 import type { LogEntry } from '../../../bus/log.ts'
 import { entryEnd } from '../../../bus/log-entry.ts'
 import { sequence } from '../../../protocol/ids.ts'
@@ -85,6 +85,42 @@ describe('the embedded log', () => {
       process.disk.flipBit(path, at, at % 8)
     }
     expect((await open()).last()).toBe(12)
+  })
+
+  test('a file cut short anywhere is told; what was never acknowledged is not missed', async () => {
+    const { process, settle, open } = machine(8)
+    const log = await open()
+    await appendAll(log, settle, 1, 9)
+    expect(await settle(log.append(Buffer.alloc(200_000, 'x'), log.last()))).toEqual({ kind: 'appended', sequence: 10 })
+    process.crash()
+    const files = process.disk.attach(() => true)
+    const path = process.disk.paths().findLast((name) => name.endsWith('.log')) as string
+    const whole = files.read(path)
+    const used = whole.lastIndexOf('x') + 5
+    const sizes = [1, 31, 32, 33, 200, 511, 512, 700, 40_000, 100_000, 190_000, used - 1, used, used + 60_000]
+    for (const size of sizes) {
+      await settle(files.replace(path, whole.subarray(0, size)))
+      expect(() => [...readLogFiles(files, options.directory)], `${size} bytes, read`).toThrow(/damaged/)
+      await expect(open(), `${size} bytes, opened`).rejects.toThrow(/damaged/)
+      process.crash()
+    }
+    await settle(files.replace(path, whole))
+    expect((await open()).last()).toBe(10)
+  })
+
+  test('a disk that was full leaves files that end early, and says so in them', async () => {
+    const { process, settle, open } = machine(9)
+    const log = await open()
+    await appendAll(log, settle, 1, 5)
+    process.disk.faults.bytesMax = process.disk.bytesUsed()
+    expect(await settle(log.append(Buffer.alloc(20_000, 'x'), log.last()))).toEqual({ kind: 'appended', sequence: 6 })
+    process.crash()
+    const again = await open()
+    expect(again.last()).toBe(6)
+    process.disk.faults.bytesMax = Number.POSITIVE_INFINITY
+    await appendAll(again, settle, 7, 8)
+    process.crash()
+    expect((await open()).last()).toBe(8)
   })
 
   test('an append behind another slot is refused; an identical resend is answered alike', async () => {
