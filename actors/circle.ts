@@ -78,6 +78,7 @@ export async function startCircle({
     for (const { partition, journal } of places) await journal.open(versionStore.applied(partition).sequence, deliver)
   })
   for (const storage of storages) await storage.lifecycle.start()
+  for (const { shard } of map.shards) topology.servedHere(shard)
   for (const { partition, log } of places) checkPosition(log, versionStore.applied(partition).sequence)
   await crossbar.lifecycle.start()
   for (const { partition, journal } of places) checkMap(map, partition, journal)

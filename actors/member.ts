@@ -68,6 +68,7 @@ export async function startMember({ world, logs, roles, called, listens, version
   }))
   const storages = versionStore === undefined ? [] : map.shards.map(({ shard }) => new Storage(world, map, shard, versionStore))
   for (const storage of storages) await storage.lifecycle.start()
+  if (versionStore !== undefined) for (const { shard } of map.shards) topology.servedHere(shard)
   const applied = (partition: Partition, log: Log): Sequence => versionStore?.applied(partition).sequence ?? log.last()
   if (versionStore !== undefined) for (const { partition, log } of places) checkPosition(log, applied(partition, log))
   const crossbar = new Crossbar(world, map, async (deliver) => {
@@ -88,7 +89,7 @@ export async function startMember({ world, logs, roles, called, listens, version
     }
   }
   const serving = new Map(adjudicators.map(([partition, { lifecycle }]) => [partition, lifecycle.start()]))
-  presence.speakFor(adjudicators)
+  presence.speakFor(adjudicators, storages)
   const close = async (): Promise<void> => {
     isOpen = false
     attendance.close()

@@ -1,11 +1,12 @@
-/** Who owns which partition, as processes tell each other: owners say it again and again, everybody else listens. */
+/** Who owns which partition and who stores rows, as processes tell each other: they say it again and again, everybody else listens. */
 import type { Registration } from '../bus/bus.ts'
 import type { World } from '../bus/world.ts'
 import type { Partition } from '../protocol/ids.ts'
-import type { OwnedNews } from '../protocol/messages.ts'
+import type { OwnedNews, ReplicaNews } from '../protocol/messages.ts'
 import { subjects } from '../protocol/subjects.ts'
 import type { HighestClock } from './actor.ts'
 import type { Adjudicator } from './adjudicator/adjudicator.ts'
+import type { Storage } from './storage/storage.ts'
 import type { Topology } from './topology.ts'
 
 const sayMs = 200
@@ -25,14 +26,20 @@ export class Presence {
   private readonly waiting: { readonly partition: Partition; readonly told: () => void }[] = []
   private isOpen = true
   private adjudicators: readonly (readonly [Partition, Adjudicator])[] = []
+  private storages: readonly Storage[] = []
 
   constructor(world: World, clock: HighestClock, topology: Topology) {
     this.world = world
     this.clock = clock
     this.topology = topology
-    this.registrations = topology.map.partitions.map(({ partition }) =>
-      world.bus.subscribe(subjects.ownership(partition), (news: OwnedNews) => this.hear(news)),
-    )
+    this.registrations = [
+      ...topology.map.partitions.map(({ partition }) =>
+        world.bus.subscribe(subjects.ownership(partition), (news: OwnedNews) => this.hear(news)),
+      ),
+      ...topology.map.shards.map(({ shard }) =>
+        world.bus.subscribe(subjects.replicas(shard), (news: ReplicaNews) => this.hearReplica(news)),
+      ),
+    ]
     topology.onOwned((partition, before) => {
       // Who still waits for the last owner would wait for its time to be over.
       if (before !== undefined) world.bus.forsake(subjects.adjudicator(partition, before))
@@ -52,9 +59,10 @@ export class Presence {
     return new Promise((told) => this.waiting.push({ partition, told }))
   }
 
-  /** Says from now on which of these own their partition. */
-  speakFor(adjudicators: readonly (readonly [Partition, Adjudicator])[]): void {
+  /** Says from now on which of these own their partition, and that these replicas are there. */
+  speakFor(adjudicators: readonly (readonly [Partition, Adjudicator])[], storages: readonly Storage[]): void {
     this.adjudicators = adjudicators
+    this.storages = storages
     this.sayAgain()
   }
 
@@ -71,11 +79,21 @@ export class Presence {
       const news: OwnedNews = { kind: 'owned', clock: this.clock.read(), partition, epoch }
       this.world.bus.publish(subjects.ownership(partition), news)
     }
+    for (const storage of this.storages) {
+      if (!storage.lifecycle.serving) continue
+      const news = storage.news(this.clock.read())
+      this.world.bus.publish(subjects.replicas(news.shard), news)
+    }
   }
 
   close(): void {
     this.isOpen = false
     for (const registration of this.registrations) registration.close()
+  }
+
+  private hearReplica({ shard, name, clock }: ReplicaNews): void {
+    this.clock.hear(clock)
+    this.topology.replicaHeard(shard, subjects.replica(shard, name), this.world.clock.monotonic())
   }
 
   private hear({ partition, epoch, clock }: OwnedNews): void {

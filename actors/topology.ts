@@ -18,6 +18,16 @@ export interface ShardPlace {
   readonly range: KeyRange
 }
 
+/** One of the storage actors that hold a shard, as it has said itself. */
+export interface Replica {
+  readonly address: string
+  /** Monotonic microseconds. */
+  heardAt: number
+}
+
+/** A replica that has said nothing for so long is one no more. */
+const replicaSilenceMicros = 30_000_000
+
 /** Which range belongs to which adjudicator, and which to which storage shard. A new one has a higher version. */
 export interface RangeMap {
   readonly version: MapVersion
@@ -61,6 +71,8 @@ export function ownership(map: RangeMap, partition: Partition): (key: Key) => bo
   }
 }
 
+const noReplicas: readonly Replica[] = []
+
 /**
  * The map as one process knows it, and who owns each partition now. Addresses are made once per change: a look-up per message is an
  * array access.
@@ -70,6 +82,8 @@ export class Topology {
   private readonly epochs: Epoch[] = []
   private readonly adjudicators: string[] = []
   private readonly shards: readonly string[]
+  private readonly replicasOf: Replica[][] = []
+  private readonly shardsHere = new Set<number>()
   private readonly watchers: ((partition: Partition, before: Epoch | undefined) => void)[] = []
 
   constructor(map: RangeMap) {
@@ -106,6 +120,28 @@ export class Topology {
   /** Where the replicas of `shard` listen. */
   storage(shard: number): string {
     return this.shards[shard] as string
+  }
+
+  /** A replica of `shard` listens at `address`, now. */
+  replicaHeard(shard: number, address: string, now: number): void {
+    const known = (this.replicasOf[shard] ?? []).filter(({ heardAt }) => now - heardAt < replicaSilenceMicros)
+    const replica = known.find((one) => one.address === address)
+    if (replica === undefined) known.push({ address, heardAt: now })
+    else replica.heardAt = now
+    this.replicasOf[shard] = known
+  }
+
+  replicas(shard: number): readonly Replica[] {
+    return this.replicasOf[shard] ?? noReplicas
+  }
+
+  /** A replica of `shard` lives in this process: reading from it is a call. */
+  servedHere(shard: number): void {
+    this.shardsHere.add(shard)
+  }
+
+  isHere(shard: number): boolean {
+    return this.shardsHere.has(shard)
   }
 
   partitionOf(key: Key): Partition {

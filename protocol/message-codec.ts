@@ -6,6 +6,7 @@ import {
   ownedShape,
   postImagesShape,
   presentShape,
+  replicaShape,
   rollCallShape,
   stagingShape,
   storageShapes,
@@ -42,10 +43,18 @@ const numbers = {
   postImages: 32,
   stage: 33,
   owned: 34,
+  replica: 35,
   rollCall: 40,
   present: 41,
 } as const satisfies Record<
-  keyof typeof adjudicatorShapes | keyof typeof storageShapes | 'postImages' | 'stage' | 'owned' | 'rollCall' | 'present',
+  | keyof typeof adjudicatorShapes
+  | keyof typeof storageShapes
+  | 'postImages'
+  | 'stage'
+  | 'owned'
+  | 'replica'
+  | 'rollCall'
+  | 'present',
   number
 >
 
@@ -57,6 +66,7 @@ for (const [name, [ask, answer]] of Object.entries({
   postImages: [postImagesShape, nothing] as const,
   stage: [stagingShape, nothing] as const,
   owned: [ownedShape, nothing] as const,
+  replica: [replicaShape, nothing] as const,
   rollCall: [rollCallShape, nothing] as const,
   present: [presentShape, nothing] as const,
 })) {

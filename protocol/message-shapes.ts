@@ -15,6 +15,7 @@ import type {
   PostImages,
   Present,
   PresentPartition,
+  ReplicaNews,
   RollCall,
   RowLayout,
   ScanAnswer,
@@ -218,6 +219,8 @@ export const postImagesShape = struct<PostImages>({
 })
 
 export const ownedShape = struct<OwnedNews>({ kind: always('owned'), clock, partition: partitionShape, epoch: whole() })
+
+export const replicaShape = struct<ReplicaNews>({ kind: always('replica'), clock, shard: whole(), name: words, synced: vector })
 
 export const rollCallShape = struct<RollCall>({ kind: always('rollCall'), clock, call: words })
 

@@ -232,6 +232,16 @@ export interface OwnedNews extends Stamped {
   readonly epoch: Epoch
 }
 
+/** Said by a storage actor to everybody, again and again: where to read, and what of the journals it needs no more. */
+export interface ReplicaNews extends Stamped {
+  readonly kind: 'replica'
+  readonly shard: number
+  /** Part of its address; new with every start. */
+  readonly name: string
+  /** What survives a crash of it (rule 17). */
+  readonly synced: Vector
+}
+
 /* ---------------------------------------------------------------- who is there */
 
 /** Said to every process of a database by somebody who wants to know; each answers with a Present. */

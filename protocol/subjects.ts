@@ -14,6 +14,10 @@ export const subjects = {
   rollCall: 'taudb.roll-call',
   /** Where everybody answers that. */
   present: 'taudb.present',
+  /** One of them. */
+  replica: (shard: number, name: string): string => `taudb.storage.${shard}.${name}`,
+  /** They say again and again that they are there. */
+  replicas: (shard: number): string => `taudb.replicas.${shard}`,
   /** Post-images on their way to a shard. */
   postImages: (shard: number): string => `taudb.post-images.${shard}`,
 } as const

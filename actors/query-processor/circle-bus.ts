@@ -24,6 +24,7 @@ import { ask, HighestClock } from '../actor.ts'
 import type { ShardPlace, Topology } from '../topology.ts'
 import type { Circle, Snapshot } from './circle.ts'
 import { placed } from './placement.ts'
+import { ReplicaReads } from './replica-reads.ts'
 import { run, type Task } from './task.ts'
 
 /** How long a commit may wait to be decided, in microseconds beyond what is known of the time (rule 4). */
@@ -59,6 +60,7 @@ export class BusCircle implements Circle {
   private tauHeard: Tau = tauZero
   private readonly doubted = new Map<number, TransactionId>()
   private readonly asking: Asking[] = []
+  private readonly reads: ReplicaReads
 
   /** `patienceMs`: how long to go on asking where owners and replicas are other processes; 0 where they live and die with this one. */
   constructor(world: World, topology: Topology, random: Random, patienceMs = 0) {
@@ -67,6 +69,7 @@ export class BusCircle implements Circle {
     this.topology = topology
     this.highest = new HighestClock(world.clock)
     this.boot = random.bytes(8)
+    this.reads = new ReplicaReads(world, topology)
   }
 
   clock(): number {
@@ -173,17 +176,14 @@ export class BusCircle implements Circle {
   }
 
   get(request: GetRequest): MaybePromise<GetAnswer> {
-    const subject = this.topology.storage(this.topology.shardOf(request.key))
-    return this.answered(() => ask<StorageRequests, 'get'>(this.world, subject, request, this.within(getMsMax)))
+    const shard = this.topology.shardOf(request.key)
+    return this.answered(() => this.reads.ask<GetAnswer>(shard, request, this.within(getMsMax)))
   }
 
   /** A range over several shards is read one shard at a time; `resume` says where the next begins. */
   scan(request: ScanRequest): MaybePromise<ScanAnswer> {
     const { shards } = this.topology.map
-    if (shards.length === 1)
-      return this.answered(() =>
-        ask<StorageRequests, 'scan'>(this.world, this.topology.storage(0), request, this.within(scanMsMax)),
-      )
+    if (shards.length === 1) return this.answered(() => this.reads.ask<ScanAnswer>(0, request, this.within(scanMsMax)))
     const { range, reverse } = request
     const place = reverse
       ? shards.findLast((shard) => shard.range.start < range.end)
@@ -191,12 +191,7 @@ export class BusCircle implements Circle {
     assert(place !== undefined, 'the map covers every range')
     const part = clip(range, place)
     const answer = this.answered(() =>
-      ask<StorageRequests, 'scan'>(
-        this.world,
-        this.topology.storage(place.shard),
-        { ...request, range: part },
-        this.within(scanMsMax),
-      ),
+      this.reads.ask<ScanAnswer>(place.shard, { ...request, range: part }, this.within(scanMsMax)),
     )
     const goOn = (arrived: ScanAnswer): ScanAnswer => {
       if (arrived.resume !== undefined) return arrived

@@ -12,6 +12,7 @@ import type {
   GetAnswer,
   GetRequest,
   PostImages,
+  ReplicaNews,
   ScanAnswer,
   ScanRequest,
   Staging,
@@ -41,6 +42,8 @@ export class Storage {
   private readonly map: RangeMap
   private readonly shard: number
   private readonly store: VersionStore
+  /** One of several replicas; new with every start. */
+  private readonly name: string
   private registrations: Registration[] = []
   private waiting: Waiting[] = []
   private vacuuming: Timer | undefined
@@ -52,6 +55,7 @@ export class Storage {
     this.map = map
     this.shard = shard
     this.store = store
+    this.name = Buffer.from(world.random('replica').bytes(8), 'latin1').toString('hex')
     this.lifecycle = new Lifecycle(`storage ${shard}`, world, {
       recover: async () => this.serve(),
       drain: () => this.drain(),
@@ -61,21 +65,27 @@ export class Storage {
 
   private serve(): void {
     const { bus } = this.world
+    const answers = answering<StorageRequests>({
+      get: (request) => this.get(request),
+      scan: (request) => this.scan(request),
+      vacuum: () => this.vacuum().then(() => undefined),
+    })
     this.registrations = [
-      bus.serve(
-        subjects.storage(this.shard),
-        answering<StorageRequests>({
-          get: (request) => this.get(request),
-          scan: (request) => this.scan(request),
-          vacuum: () => this.vacuum().then(() => undefined),
-        }),
-        { queue: 'replicas' },
-      ),
+      bus.serve(subjects.storage(this.shard), answers, { queue: 'replicas' }),
+      bus.serve(subjects.replica(this.shard, this.name), answers),
       bus.serve(subjects.postImages(this.shard), (images: PostImages | Staging) =>
         'kind' in images ? this.stage(images) : this.apply(images),
       ),
     ]
     this.vacuumLater()
+  }
+
+  /** What others need to know of this replica. */
+  news(clock: number): ReplicaNews {
+    const { shard, name, store } = this
+    const synced: Sequence[] = []
+    for (const { partition } of this.map.partitions) synced[partition] = store.synced(partition)
+    return { kind: 'replica', clock, shard, name, synced }
   }
 
   private withdraw(): void {
