@@ -1,6 +1,7 @@
 /** Puts the circle together in one process: journals, adjudicators, crossbar and storage, each behind the bus. */
 import { type Log, LogCorrupt } from '../bus/log.ts'
 import type { World } from '../bus/world.ts'
+import type { Position } from '../observability/metric-families.ts'
 import { assert } from '../protocol/assert.ts'
 import type { Partition } from '../protocol/ids.ts'
 import { horizonLeadMicros } from '../protocol/limits.ts'
@@ -40,6 +41,8 @@ export interface RunningCircle {
   readonly topology: Topology
   readonly clock: HighestClock
   /** Finishes what was accepted, says farewell, and closes logs and store. */
+  /** Where the journals end and how far storage has come. */
+  positions(): Position[]
   close(): Promise<void>
 }
 
@@ -99,6 +102,8 @@ export async function startCircle({
     clock,
     async close() {
       isOpen = false
+    positions: () =>
+      places.map(({ partition, log, adjudicator: { epoch } }) => ({ ...positionOf(partition, log, versionStore), epoch })),
       for (const { adjudicator } of places) await adjudicator.lifecycle.drain()
       await crossbar.lifecycle.drain()
       for (const { journal } of places) journal.close()
@@ -110,6 +115,15 @@ export async function startCircle({
 
 /** The journal of one partition as its adjudicator sees it. */
 export function claimsOf({
+export function positionOf(partition: Partition, log: Log, store: VersionStore | undefined): Omit<Position, 'epoch'> {
+  return {
+    partition,
+    sequence: log.last(),
+    applied: store?.applied(partition).sequence,
+    synced: store?.synced(partition),
+  }
+}
+
   world,
   clock,
   map,

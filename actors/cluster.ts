@@ -5,7 +5,7 @@ import { BusRefused } from '../bus/bus.ts'
 import { belongTo, type DataDirectory, DirectoryRefused, journalsOf, takeDataDirectory } from '../bus/data-directory.ts'
 import { EmbeddedBus } from '../bus/embedded.ts'
 import { EmbeddedLog } from '../bus/embedded-log.ts'
-import { post } from '../bus/http-node.ts'
+import { post, serveText } from '../bus/http-node.ts'
 import { type Log, LogCorrupt } from '../bus/log.ts'
 import { MemoryLog } from '../bus/memory-log.ts'
 import type { NatsOptions } from '../bus/nats-connection.ts'
@@ -16,8 +16,11 @@ import { processName, realClock, realFiles, realWorld } from '../bus/real-world.
 import { nodeSockets, secureContext } from '../bus/sockets-node.ts'
 import type { World } from '../bus/world.ts'
 import type { Collector } from '../observability/collector.ts'
+import { families, type Reading } from '../observability/metric-families.ts'
 import { openTracing, type Tracing } from '../observability/open-tracing.ts'
 import { exportSettings, OtelRefused } from '../observability/otel-environment.ts'
+import { exposition, expositionType } from '../observability/prometheus.ts'
+import { storageId } from './bootstrap.ts'
 import { type CircleParts, MapRefused, type RunningCircle, startCircle } from './circle.ts'
 import { type Config, configDefaults } from './config.ts'
 import { createFrontend, type FrontendConfig } from './frontend/frontend.ts'
@@ -49,6 +52,8 @@ export interface ClusterOptions extends Partial<Config> {
 export interface Cluster {
   readonly host: string
   readonly port: number
+  /** Where Prometheus fetches; undefined: nowhere. */
+  readonly metricsUrl: string | undefined
   /** For any PostgreSQL client; empty where this process has no frontend. */
   readonly connectionString: string
   /** Lets running transactions finish for a moment, then stops everything. */
@@ -81,7 +86,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
         ? await startCircle(await openStores(world, directory, config.partitions))
         : await startJoined(world, joined, roles, directory, () => listens)
     closers.push(() => circle.close())
-    if (!roles.has('frontend')) return { host: '', port: 0, connectionString: '', close }
+    let sessions = (): number => 0
+    const metricsUrl = await showMetrics(config, circle, tracing, () => sessions(), closers)
+    if (!roles.has('frontend')) return { host: '', port: 0, metricsUrl, connectionString: '', close }
     const spill = directory === undefined ? undefined : new SpillDirectory(world.files, `${directory.path}/tmp`)
     const queryProcessor = new QueryProcessor({
       world,
@@ -95,6 +102,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     })
     await queryProcessor.lifecycle.start()
     closers.push(() => queryProcessor.lifecycle.drain())
+    sessions = () => queryProcessor.sessionCount
     const { host, port } = config
     const frontend = await createFrontend({
       world,
@@ -114,10 +122,36 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const { address } = frontend
     const shown = address.host.includes(':') ? `[${address.host}]` : address.host
     listens = `${shown}:${address.port}`
-    return { ...address, connectionString: `postgres://postgres@${shown}:${address.port}/postgres`, close }
+    return { ...address, metricsUrl, connectionString: `postgres://postgres@${shown}:${address.port}/postgres`, close }
   } catch (error) {
     await close().catch(() => {})
     throw explained(error, config)
+  }
+}
+
+/** Where this process tells what it counts, if anybody is to fetch it. */
+async function showMetrics(
+  { metricsPort: port, metricsHost: host }: Config,
+  circle: RunningCircle,
+  tracing: Tracing,
+  sessions: () => number,
+  closers: (() => Promise<void>)[],
+): Promise<string | undefined> {
+  if (port === undefined) return undefined
+  const startedSeconds = Math.round(realClock.now() / 1e6 - process.uptime())
+  const read = (): Reading => {
+    const { user, system } = process.cpuUsage()
+    const memory = process.memoryUsage()
+    const cpuSeconds = (user + system) / 1e6
+    const { exported: traces } = tracing
+    return { version: version(), sessions: sessions(), positions: circle.positions(), memory, cpuSeconds, startedSeconds, traces }
+  }
+  try {
+    const server = await serveText({ host, port, path: '/metrics' }, expositionType, () => exposition(families(read())))
+    closers.push(() => server.close())
+    return server.url
+  } catch (error) {
+    throw new StartError(`metrics cannot be shown on ${host}:${port}: ${message(error)}; choose another with --metrics-port`)
   }
 }
 

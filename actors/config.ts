@@ -45,6 +45,9 @@ export interface Config {
   readonly traceSlowMs: number
   /** Traces that are kept to be looked at with `taudb trace`. */
   readonly traceRecent: number
+  /** Where Prometheus fetches metrics; undefined: nowhere. */
+  readonly metricsPort: number | undefined
+  readonly metricsHost: string
 }
 
 export const configDefaults: Config = {
@@ -73,6 +76,8 @@ export const configDefaults: Config = {
   traceSample: 0,
   traceSlowMs: 1_000,
   traceRecent: 500,
+  metricsPort: undefined,
+  metricsHost: '127.0.0.1',
 }
 
 /** What is wrong with the words on the command line, in one line with the way out. */
@@ -235,6 +240,18 @@ const options: readonly Option[] = [
     value: 'SHARE',
     help: 'share of transactions whose traces are exported (OTEL_* variables say where), from 0 (default) to 1; also those that fail or are slow',
     apply: (config, value, from) => ({ ...config, traceSample: share(value, from) }),
+  },
+  {
+    name: 'metrics-port',
+    value: 'PORT',
+    help: 'TCP port where Prometheus fetches /metrics; 0 picks a free one (default none)',
+    apply: (config, value, from) => ({ ...config, metricsPort: wholeNumber(value, from, 0, 65_535) }),
+  },
+  {
+    name: 'metrics-host',
+    value: 'HOST',
+    help: `address to listen on for metrics, which tell names of tables and keys to whoever asks (default ${configDefaults.metricsHost})`,
+    apply: (config, value) => ({ ...config, metricsHost: value }),
   },
   {
     name: 'trace-slow-ms',

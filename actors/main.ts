@@ -72,6 +72,7 @@ async function run(config: Config): Promise<void> {
   if (stopping !== undefined) return
   const lines = [`taudb ${version()} is ready`]
   if (cluster.connectionString !== '') lines.push(`  connect  psql "${cluster.connectionString}"`)
+  if (cluster.metricsUrl !== undefined) lines.push(`  metrics  ${cluster.metricsUrl}`)
   if (config.bus !== undefined) lines.push(`  roles    ${[...config.roles].join(', ')}`)
   if (config.roles.has('storage'))
     lines.push(`  data     ${config.data === undefined ? 'in memory, gone when it stops' : resolve(config.data)}`)

@@ -1,12 +1,13 @@
 /** One process of a database on NATS: the actors of its roles, behind the same bus and the same journals as everybody's. */
 import type { Log } from '../bus/log.ts'
 import type { World } from '../bus/world.ts'
+import type { Position } from '../observability/metric-families.ts'
 import { assert } from '../protocol/assert.ts'
 import type { Partition, Sequence } from '../protocol/ids.ts'
 import { tau } from '../protocol/time.ts'
 import { HighestClock } from './actor.ts'
 import { Adjudicator } from './adjudicator/adjudicator.ts'
-import { checkMap, checkPosition, claimsOf, type RunningCircle } from './circle.ts'
+import { checkMap, checkPosition, claimsOf, positionOf, type RunningCircle } from './circle.ts'
 import type { Role } from './config.ts'
 import { Crossbar } from './crossbar/crossbar.ts'
 import { Journal } from './journal/journal.ts'
@@ -131,5 +132,10 @@ export async function startMember({ world, logs, roles, called, listens, version
   }
   trimLater()
   serves = true
-  return { topology, clock, close }
+  const positions = (): Position[] =>
+    places.map(({ partition, log }) => ({
+      ...positionOf(partition, log, versionStore),
+      epoch: adjudicators.find(([of]) => of === partition)?.[1].epoch,
+    }))
+  return { topology, clock, positions, close }
 }

@@ -40,6 +40,7 @@ export const journey = [
       'taudb.checks',
       'taudb.verdict',
       'taudb.tau_commit',
+      'taudb.conflict_table',
     ],
   },
   {

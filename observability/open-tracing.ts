@@ -29,6 +29,8 @@ export interface TracingOptions {
 export interface Tracing {
   /** Kept here, from the oldest to the newest. */
   recent(): readonly RecordedTrace[]
+  /** Spans that were to leave; undefined: they go nowhere. */
+  readonly exported: { readonly sent: number; readonly dropped: number } | undefined
   close(): Promise<void>
 }
 
@@ -57,6 +59,7 @@ export function openTracing(options: TracingOptions, needs: TracingNeeds): Traci
   })
   return {
     recent: () => recorder.recent(),
+    exported: exporter,
     async close() {
       close()
       await exporter?.close()

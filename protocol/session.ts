@@ -80,6 +80,8 @@ export interface QuerySession {
    * ending now, from its beginning.
    */
   trace(traceparent: string, isLate?: boolean): void
+  /** How the transaction ended that was the last one to end without an error; asked once a transaction. */
+  takeEnding(): 'read' | 'commit' | 'rollback'
   /** Simple protocol: everything, ReadyForQuery included. While COPY FROM STDIN runs, its promise is pending and copy* calls come in. */
   query(sql: string): void | Promise<void>
   parse(name: string, sql: string, parameterTypes: readonly Oid[]): void | Promise<void>

@@ -5,6 +5,7 @@
 import { type ActorRefFrom, createActor, setup } from 'xstate'
 import type { ServerSocket, TlsCredentials } from '../../bus/sockets.ts'
 import type { World } from '../../bus/world.ts'
+import { countTransaction, metrics } from '../../observability/metrics.ts'
 import { beginLate, beginTrace, joinTrace, lookingName, type Traced } from '../../observability/tracing.ts'
 import { unreachable } from '../../protocol/assert.ts'
 import { SqlError } from '../../protocol/errors.ts'
@@ -229,6 +230,7 @@ export class ClientSession implements BackendSink, Connection {
       follow: (traceparent) => this.follow(traceparent),
     })
     this.query = session
+    metrics.clientsAccepted++
     this.client = client
     this.isLooking = client.parameters.get('application_name') === lookingName
     this.conversation = new Conversation(this.parser, writer, session, this)
@@ -337,12 +339,15 @@ export class ClientSession implements BackendSink, Connection {
   private readonly failed = (code: string): void => {
     if (this.writer.isFresh || this.conversation?.closed !== false) return
     this.failure = code
+    metrics.errorCodes.add(code)
     if (this.span === undefined) this.traceLate('error')
   }
 
   private readonly transactionEnded = (): void => {
     const now = this.host.world.clock.monotonic()
     this.restedAt = now
+    const ending = this.query?.takeEnding() ?? 'read'
+    countTransaction(ending, this.failure, now - this.beganAt)
     if (this.span === undefined && now - this.beganAt >= this.host.slowMicros) this.traceLate('slow')
     this.endTrace(this.failure)
     this.failure = undefined

@@ -1,5 +1,6 @@
 import { BusError, type MaybePromise } from '../../bus/bus.ts'
 import type { World } from '../../bus/world.ts'
+import { metrics } from '../../observability/metrics.ts'
 import { beginStep, type Traced } from '../../observability/tracing.ts'
 import { assert } from '../../protocol/assert.ts'
 import { SqlError } from '../../protocol/errors.ts'
@@ -340,6 +341,8 @@ export class GroupCommit {
   /** No body: it has been staged. */
   private content(
     batch: readonly Joined[],
+    metrics.appendMicros.observe(this.world.clock.monotonic() - outcome.sentAt)
+    if (batch.length > 0) metrics.recordTransactions.observe(batch.length)
   ): { content: RecordContent; body: Body } | { content: RecordContent & { kind: 'commit' }; body: undefined } | undefined {
     const { wanted } = this
     const [first] = batch

@@ -3,6 +3,7 @@
 // Invariant: nobody is told "committed" or "aborted" before it is so for ever; where that cannot be known, SQLSTATE 08007 says just that.
 
 import { BusError, type MaybePromise } from '../../bus/bus.ts'
+import { countConflict } from '../../observability/metrics.ts'
 import { beginStep, type Traced } from '../../observability/tracing.ts'
 import { assert } from '../../protocol/assert.ts'
 import { changeConflict, SqlError, schemaConflict } from '../../protocol/errors.ts'
@@ -116,9 +117,9 @@ function ask(
   } catch (error) {
     return doubtful(circle, request, error)
   }
-  if (!(answer instanceof Promise)) return told(answer.verdict)
+  if (!(answer instanceof Promise)) return told(answer.verdict, catalog, span)
   return answer.then(
-    ({ verdict }) => told(verdict),
+    ({ verdict }) => told(verdict, catalog, span),
     (error: unknown) => doubtful(circle, request, error),
   )
 }
@@ -156,17 +157,30 @@ function storageOwners(catalog: Catalog): ReadonlyMap<number, Oid> {
   return map
 }
 
-function told(verdict: Verdict): CommitOutcome {
+function told(verdict: Verdict, catalog: Catalog | undefined, span: Traced | undefined): CommitOutcome {
   switch (verdict.kind) {
     case 'commit':
       return { kind: 'committed', tauCommit: verdict.tauCommit }
     case 'conflict':
+      tellConflict(verdict.key, catalog, span)
       return { kind: 'refused', error: conflictOn(verdict.key), atLeast: verdict.atLeast }
     case 'tooOld':
       return { kind: 'refused', error: changeConflict(), atLeast: verdict.atLeast }
     case 'refused':
       throw new SqlError(verdict.code, verdict.message)
   }
+}
+
+/** A key of a hundred bytes is told apart from others by its beginning. */
+const keyBytesShown = 40
+
+function tellConflict(key: Key, catalog: Catalog | undefined, span: Traced | undefined): void {
+  const storage = storageIdOf(key)
+  const oid = catalog === undefined ? undefined : storageOwners(catalog).get(storage)
+  const table =
+    (oid === undefined ? undefined : catalog?.relationByOid(oid)?.name) ?? (storage < firstUserOid ? 'catalog' : 'dropped')
+  countConflict(table, Buffer.from(key.slice(4, 4 + keyBytesShown), 'latin1').toString('hex'))
+  span?.set('taudb.conflict_table', table)
 }
 
 const conflictOn = (key: Key): SqlError => (storageIdOf(key) < firstUserOid ? schemaConflict() : changeConflict())

@@ -1,3 +1,4 @@
+import { metrics } from '../../observability/metrics.ts'
 import type { Oid } from '../../protocol/ids.ts'
 import type { Planned } from './prepared.ts'
 import { type ParsedStatement, parse } from './sql/parse.ts'
@@ -52,7 +53,10 @@ export class PlanCache {
   }
 
   find(key: string, catalogVersion: string, environment: string): Planned | undefined {
-    return this.plans.get(`${catalogVersion} ${environment} ${key}`)
+    const found = this.plans.get(`${catalogVersion} ${environment} ${key}`)
+    if (found !== undefined) metrics.plansFound++
+    else metrics.plansMade++
+    return found
   }
 
   keep(key: string, planned: Planned): void {

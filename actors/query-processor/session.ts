@@ -3,6 +3,7 @@
 // Invariant: every message is answered, an error ends what it must end and nothing else, and ReadyForQuery tells the true state.
 
 import type { Random } from '../../bus/world.ts'
+import { type Ending, metrics } from '../../observability/metrics.ts'
 import { isTooLargeForEngine, type Notice, outOfMemory, queryCanceled, SqlError } from '../../protocol/errors.ts'
 import type { Oid } from '../../protocol/ids.ts'
 import type { QuerySession, SessionOutput, SessionStart } from '../../protocol/session.ts'
@@ -88,6 +89,7 @@ export class Session implements QuerySession {
   /** The client's own trace, as the frontend knows it. */
   private followed = ''
   private settingsTold = -1
+  private ending: Ending = 'read'
 
   constructor(runtime: Runtime, start: SessionStart, left: () => void) {
     this.left = left
@@ -205,7 +207,10 @@ export class Session implements QuerySession {
   planFor(statement: PreparedStatement, catalog: Catalog, canChangeColumns: boolean, warn = this.warn) {
     const { text } = this.environment.current()
     const known = statement.known(catalog.version, text)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      metrics.plansFound++
+      return known
+    }
     return statement.plan(this.runtime.plans, this.planScope(catalog, warn), text, canChangeColumns)
   }
 
@@ -242,9 +247,14 @@ export class Session implements QuerySession {
   private *commit(transaction: Transaction): Task<CommitOutcome> {
     for (const cursor of this.cursors.values()) if (cursor.isHeld) yield* cursor.hold(this)
     if (transaction.writeSet.isEmpty) return { kind: 'committed', tauCommit: undefined }
+    this.ending = 'commit'
+    const { clock } = this.runtime.world
+    const askedAt = clock.monotonic()
     try {
       const told = commit(this.runtime.circle, transaction, this.identity.id, this.block.catalog, this.traceparent)
-      return told instanceof Promise ? ((yield told) as CommitOutcome) : told
+      const outcome = told instanceof Promise ? ((yield told) as CommitOutcome) : told
+      metrics.commitMicros.observe(clock.monotonic() - askedAt)
+      return outcome
     } catch (error) {
       if (error instanceof SqlError && error.code === '08007') this.identity.doubt(transaction.snapshot?.tau)
       throw error
@@ -253,6 +263,7 @@ export class Session implements QuerySession {
 
   private transactionEnded(committed: boolean): void {
     this.identity.ended(committed)
+    if (!committed) this.ending = 'rollback'
     this.executions = 0
     this.closePortals()
     if (this.cursors.size > 0) this.closeCursors(committed)
@@ -280,6 +291,12 @@ export class Session implements QuerySession {
     this.tracing?.leave()
     this.tracing = new StatementTrace(traceparent)
     if (isLate) this.tracing.enter(this.activity.query, unixMicros(this.statementTime))
+  }
+
+  takeEnding(): Ending {
+    const { ending } = this
+    this.ending = 'read'
+    return ending
   }
 
   /** SET traceparent, and whatever takes it back. */

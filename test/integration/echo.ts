@@ -41,6 +41,10 @@ export class EchoQueryProcessor implements QueryProcessorPort {
 }
 
 export class EchoSession implements QuerySession {
+  takeEnding(): 'read' {
+    return 'read'
+  }
+
   readonly start: SessionStart
   private readonly owner: EchoQueryProcessor
   private status: TransactionStatus = 'I'
