@@ -55,7 +55,8 @@ export class RowPump {
     const { ready } = this.execution
     if (ready === undefined || this.exhausted) return undefined
     this.exhausted = true
-    if (ready.some((row) => sink.slow?.(row) !== undefined)) {
+    for (const row of ready) {
+      if (sink.slow?.(row) === undefined) continue
       this.batch = ready
       return undefined
     }

@@ -2,7 +2,6 @@ import { SqlError } from '../../protocol/errors.ts'
 import type { Oid } from '../../protocol/ids.ts'
 import { typeByOid } from '../../protocol/values/registry.ts'
 import type { Value } from '../../protocol/values/value.ts'
-import type { AsideThreads } from './aside-threads.ts'
 import { abortedBlock } from './block.ts'
 import { executeCursor } from './cursor.ts'
 import { boundParameters, longParameters, Portal, type PortalSource, readAside } from './portal.ts'
@@ -77,11 +76,8 @@ export function bindMessage(
     if (catalog !== undefined) session.planFor(statement, catalog, false)
     const long = longParameters(statement, parameterFormats, parameters)
     const { asideThreads } = session.runtime
-    if (long.length > 0 && asideThreads !== undefined) return new Pending(bindLong(asideThreads, long))
-    return bindValues()
-  }
-  function* bindLong(threads: AsideThreads, places: readonly number[]): Task<void> {
-    yield* arrived(bindValues(yield* readAside(threads, statement, places, parameters, session.interrupts)))
+    if (long.length === 0 || asideThreads === undefined) return bindValues()
+    return new Pending(bindLong(readAside(asideThreads, statement, long, parameters, session.interrupts), bindValues))
   }
   const bindValues = (known?: ReadonlyMap<number, Value>): Step<void> => {
     const settings = session.inputSettings()
@@ -93,6 +89,10 @@ export function bindMessage(
   if (!statement.isPlannable) return bind(undefined)
   const catalog = session.catalogAtHand() ?? session.beginWithCatalog()
   return catalog instanceof Pending ? new Pending(bindBehind(catalog, bind)) : bind(catalog)
+}
+
+function* bindLong(reading: Task<Map<number, Value>>, bind: (known: ReadonlyMap<number, Value>) => Step<void>): Task<void> {
+  yield* arrived(bind(yield* reading))
 }
 
 function* bindBehind(catalog: Pending<Catalog>, bind: (catalog: Catalog) => Step<void>): Task<void> {

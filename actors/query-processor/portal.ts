@@ -119,20 +119,22 @@ export function boundParameters(
 /** Documents so long are read aside; in bytes. */
 const asideBytesMin = 1_000_000
 
+const noPlaces: readonly number[] = []
+
 /** Places of the parameters that take long to read: texts of json and jsonb. */
 export function longParameters(
   { parameterTypes }: PreparedStatement,
   formats: readonly number[],
   parameters: readonly (Buffer | null)[],
-): number[] {
-  const places: number[] = []
+): readonly number[] {
+  let places: number[] | undefined
   for (let i = 0; i < parameters.length; i++) {
     const bytes = parameters[i]
     if (bytes === null || bytes === undefined || bytes.length < asideBytesMin) continue
     const isDocument = parameterTypes[i] === 114 || parameterTypes[i] === 3802
-    if (isDocument && (formats[formats.length === 1 ? 0 : i] ?? 0) === 0) places.push(i)
+    if (isDocument && (formats[formats.length === 1 ? 0 : i] ?? 0) === 0) (places ??= []).push(i)
   }
-  return places
+  return places ?? noPlaces
 }
 
 /** As longParameters found them, read aside. */

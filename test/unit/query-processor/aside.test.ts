@@ -62,7 +62,8 @@ test.each([
   const work = client.query(sql)
   const turns = await turnsDuring(work)
   expect((await work).replace(/\n(SELECT|UPDATE) \d+\nI$|\nI$/, '')).toMatch(new RegExp(`^${expected.replaceAll('|', '\\|')}$`))
-  expect(turns).toBeGreaterThan(3)
+  // A mistake is found at once: there may be no turn between question and answer.
+  if (!expected.startsWith('2201B')) expect(turns).toBeGreaterThan(3)
 })
 
 test('a cancel ends a call with huge values amid its work, and so does statement_timeout; the session goes on', async () => {
