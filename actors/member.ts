@@ -34,6 +34,8 @@ export class NobodyOwns extends Error {
   override readonly name = 'NobodyOwns'
 }
 
+/** Readers of several journals are behind by no more. */
+const mapMicrosMax = 5_000_000
 const ownedMsMax = 60_000
 const trimDelayMs = 5_000
 /** What is in a journal stays, so that a storage actor may join, until it fills this much. */
@@ -52,7 +54,9 @@ export async function startMember({ world, logs, roles, called, listens, version
   const places = map.partitions.map(({ partition }) => {
     const log = logs[partition]
     assert(log !== undefined, 'every partition has a log')
-    return { partition, log, journal: new Journal(world, log, partition) }
+    const journal = new Journal(world, log, partition)
+    journal.onStated((holdings) => topology.stated(partition, holdings))
+    return { partition, log, journal }
   })
   const adjudicators: (readonly [Partition, Adjudicator])[] = []
   let isOpen = true
@@ -81,11 +85,11 @@ export async function startMember({ world, logs, roles, called, listens, version
     }
   })
   if (follows) await crossbar.lifecycle.start()
-  if (follows) for (const { partition, journal } of places) checkMap(map, partition, journal)
+  if (follows) await wholeMap(world, topology)
   if (roles.has('adjudicator')) {
     for (const { partition, log, journal } of places) {
       const isOwned = (): boolean => presence.isOwned(partition)
-      const claims = claimsOf({ world, clock, map, partition, log, journal, versionStore, isOwned })
+      const claims = claimsOf({ world, clock, topology, partition, log, journal, versionStore, isOwned })
       adjudicators.push([partition, new Adjudicator(world, clock, topology, partition, claims)])
     }
   }
@@ -138,4 +142,11 @@ export async function startMember({ world, logs, roles, called, listens, version
       epoch: adjudicators.find(([of]) => of === partition)?.[1].epoch,
     }))
   return { topology, clock, positions, close }
+}
+
+/** Journals are read one after the other, and ranges may be moved meanwhile: what one says last, another one says a little later. */
+async function wholeMap(world: World, topology: Topology): Promise<void> {
+  const until = world.clock.monotonic() + mapMicrosMax
+  while (topology.gap() !== undefined && world.clock.monotonic() < until) await world.clock.sleep(50)
+  checkMap(topology)
 }

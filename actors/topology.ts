@@ -1,7 +1,9 @@
-import { AssertionFailed, assert } from '../protocol/assert.ts'
+import { assert } from '../protocol/assert.ts'
 import { type Epoch, epoch, type MapVersion, mapVersion, type Partition, partition } from '../protocol/ids.ts'
 import { contains, type Key, type KeyRange, keyEnd, keyStart, pinnedTo, placeOf } from '../protocol/key.ts'
+import { without } from '../protocol/key-ranges.ts'
 import { partitionsMax } from '../protocol/limits.ts'
+import type { Holdings, SealedRange } from '../protocol/messages.ts'
 import { subjects } from '../protocol/subjects.ts'
 
 /** The whole key space. */
@@ -59,18 +61,6 @@ export function evenMap(count: number): RangeMap {
   return { ...singleMap, partitions }
 }
 
-/** Says for one partition of a map which keys are its own. */
-export function ownership(map: RangeMap, partition: Partition): (key: Key) => boolean {
-  const ranges = map.partitions.find((place) => place.partition === partition)?.ranges ?? []
-  return (key) => {
-    const pinned = pinnedTo(key)
-    if (pinned !== undefined) return pinned === partition
-    const place = placeOf(key)
-    for (const range of ranges) if (contains(range, place)) return true
-    return false
-  }
-}
-
 const noReplicas: readonly Replica[] = []
 
 /**
@@ -78,7 +68,11 @@ const noReplicas: readonly Replica[] = []
  * array access.
  */
 export class Topology {
-  readonly map: RangeMap
+  private known: RangeMap
+  private readonly even: RangeMap
+  /** What each journal says, as far as this process has heard. */
+  private readonly holdings: Holdings[] = []
+  private readonly movers: (() => void)[] = []
   private readonly epochs: Epoch[] = []
   private readonly adjudicators: string[] = []
   private readonly shards: readonly string[]
@@ -87,9 +81,81 @@ export class Topology {
   private readonly watchers: ((partition: Partition, before: Epoch | undefined) => void)[] = []
 
   constructor(map: RangeMap) {
-    this.map = map
+    this.known = map
+    this.even = map
     this.shards = map.shards.map(({ shard }) => subjects.storage(shard))
     for (const { partition } of map.partitions) this.owned(partition, epoch(0))
+  }
+
+  get map(): RangeMap {
+    return this.known
+  }
+
+  /** A journal says so, or its owner does; older news is ignored. */
+  stated(partition: Partition, holdings: Holdings): void {
+    const known = this.holdings[partition]
+    if (known !== undefined && known.version >= holdings.version) return
+    this.holdings[partition] = holdings
+    const partitions = this.known.partitions.map((place) =>
+      place.partition === partition ? { partition, ranges: holdings.ranges } : place,
+    )
+    this.known = { ...this.known, partitions }
+    for (const mover of this.movers) mover()
+  }
+
+  /** Hears whenever a range has been given away or taken. */
+  onStated(mover: () => void): void {
+    this.movers.push(mover)
+  }
+
+  /** How much of what its journal says of the map has been heard. */
+  versionOf(partition: Partition): MapVersion {
+    return this.holdings[partition]?.version ?? this.even.version
+  }
+
+  versions(): MapVersion[] {
+    return this.known.partitions.map(({ partition }) => this.versionOf(partition))
+  }
+
+  /** What a journal without any record begins with: of its even share what no other journal has ever spoken of. */
+  initialRanges(partition: Partition): readonly KeyRange[] {
+    let ranges = this.even.partitions.find((place) => place.partition === partition)?.ranges ?? []
+    for (const stated of this.holdings) {
+      if (stated === undefined) continue
+      for (const range of stated.ranges) ranges = without(ranges, range)
+      for (const { range } of stated.sealed) ranges = without(ranges, range)
+    }
+    return ranges
+  }
+
+  isOpened({ from, to, version }: { readonly from: Partition } & Pick<SealedRange, 'to' | 'version'>): boolean {
+    return this.holdings[to]?.opened.some((one) => one.from === from && one.version >= version) === true
+  }
+
+  /** What others have given to `partition` and it has not taken yet, in the order in which it must. */
+  unopened(partition: Partition): (SealedRange & { readonly from: Partition })[] {
+    const found: (SealedRange & { readonly from: Partition })[] = []
+    for (const { partition: from } of this.known.partitions) {
+      for (const sealed of this.holdings[from]?.sealed ?? [])
+        if (sealed.to === partition && !this.isOpened({ from, ...sealed })) found.push({ ...sealed, from })
+    }
+    return found
+  }
+
+  /** Says what the journals leave to nobody or to two; undefined where every place is somebody's. */
+  gap(): string | undefined {
+    const all: KeyRange[] = []
+    for (const { partition, ranges } of this.known.partitions) {
+      all.push(...(this.holdings[partition] === undefined ? this.initialRanges(partition) : ranges))
+      for (const { range } of this.unopened(partition)) all.push(range)
+    }
+    all.sort((a, b) => (a.start < b.start ? -1 : 1))
+    let reached = keyStart
+    for (const { start, end } of all) {
+      if (start !== reached) return start < reached ? 'two partitions hold the same places' : 'some places belong to nobody'
+      reached = end
+    }
+    return reached === keyEnd ? undefined : 'some places belong to nobody'
   }
 
   /** The owner of `partition` has claimed `epoch`; older news is ignored. */
@@ -153,7 +219,10 @@ export class Topology {
     for (const { partition, ranges } of partitions) {
       for (const range of ranges) if (contains(range, place)) return partition
     }
-    throw new AssertionFailed('the map covers every key')
+    // Between a seal and its open, or from news of different times: whoever is asked refuses it, and newer news is fetched.
+    for (const { partition } of partitions)
+      for (const { range } of this.unopened(partition)) if (contains(range, place)) return partition
+    return (partitions[0] as PartitionPlace).partition
   }
 
   shardOf(key: Key): number {

@@ -37,6 +37,8 @@ const numbers = {
   outcome: 4,
   prepare: 5,
   settle: 6,
+  holdings: 7,
+  move: 8,
   get: 16,
   scan: 17,
   vacuum: 18,

@@ -8,8 +8,12 @@ import type {
   ClosedAnswer,
   CommitAnswer,
   GetAnswer,
+  Holdings,
+  HoldingsAnswer,
   Mark,
   Mode,
+  MoveAnswer,
+  OpenedUpTo,
   Outcome,
   OwnedNews,
   PostImages,
@@ -19,6 +23,7 @@ import type {
   RollCall,
   RowLayout,
   ScanAnswer,
+  SealedRange,
   Staging,
   Stamped,
   StorageRequests,
@@ -106,6 +111,13 @@ const outcome = byKind<Outcome>({
   unknown: struct({ kind: always('unknown') }),
 })
 
+const holdings = struct<Holdings>({
+  version: whole<MapVersion>(),
+  ranges: list(range),
+  sealed: list(struct<SealedRange>({ range, to: partitionShape, version: whole<MapVersion>(), horizon: tauShape })),
+  opened: list(struct<OpenedUpTo>({ from: partitionShape, version: whole<MapVersion>() })),
+})
+
 const predicate: Shape<Predicate> = nested((inner) =>
   byKind<Predicate>({
     compare: struct({
@@ -157,6 +169,7 @@ export const adjudicatorShapes: Shapes<AdjudicatorRequests> = {
       writes,
       checks: list(check),
       traceparent,
+      map: optional(list(whole<MapVersion>())) as Shape<readonly MapVersion[]>,
       inOrder: optional(truth) as Shape<boolean>,
     }),
     struct<CommitAnswer>({ verdict, clock }),
@@ -171,10 +184,19 @@ export const adjudicatorShapes: Shapes<AdjudicatorRequests> = {
       until: tauShape,
       writes: list(mark),
       checks: list(check),
+      map: optional(list(whole<MapVersion>())) as Shape<readonly MapVersion[]>,
     }),
     struct<VoteAnswer>({ vote, clock }),
   ],
   settle: [struct({ kind: always('settle'), clock, id: idShape, until: tauShape, tauCommit: maybe(tauShape) }), stamped],
+  holdings: [struct({ kind: always('holdings'), clock }), struct<HoldingsAnswer>({ holdings, clock })],
+  move: [
+    struct({ kind: always('move'), clock, range, to: partitionShape }),
+    byKind<MoveAnswer>({
+      sealed: struct({ kind: always('sealed'), version: whole<MapVersion>() }),
+      refused: struct({ kind: always('refused'), code: words, message: utf8 }),
+    }),
+  ],
 }
 
 export const storageShapes: Shapes<StorageRequests> = {

@@ -52,15 +52,49 @@ export interface RecordHead {
   readonly prevHash: string
 }
 
+/** A range of places given away (rule 20): the seal's own words, which hold until the receiver has opened it. */
+export interface SealedRange {
+  readonly range: KeyRange
+  readonly to: Partition
+  /** Of the giver's journal: names the seal. */
+  readonly version: MapVersion
+  readonly horizon: Tau
+}
+
+/** Seals of `from` are opened in order: all up to this version have been. */
+export interface OpenedUpTo {
+  readonly from: Partition
+  readonly version: MapVersion
+}
+
+/** What an epoch record repeats, so that everything before it may be trimmed. */
+export interface RangesStated {
+  readonly ranges: readonly KeyRange[]
+  readonly sealed?: readonly SealedRange[]
+  readonly opened?: readonly OpenedUpTo[]
+}
+
+/** What one journal says of the map: it grows by one version with each seal and each open. */
+export interface Holdings extends Required<RangesStated> {
+  readonly version: MapVersion
+}
+
 /** One entry of a journal: only decisions (commit-protocol.md). All transactions of a record share its tau. */
 export type JournalRecord = RecordHead &
   (
-    | { readonly kind: 'epoch'; readonly ranges: readonly KeyRange[] }
+    | ({ readonly kind: 'epoch' } & RangesStated)
     /** `isStaged`: whoever followed this owner's staging has the one transaction's writes already. */
     | { readonly kind: 'commit'; readonly transactions: readonly CommittedTransaction[]; readonly isStaged?: true }
     | { readonly kind: 'heartbeat'; readonly released: boolean }
     | { readonly kind: 'seal'; readonly range: KeyRange; readonly to: Partition }
-    | { readonly kind: 'open'; readonly range: KeyRange; readonly from: Partition; readonly floor: Tau }
+    | {
+        readonly kind: 'open'
+        readonly range: KeyRange
+        readonly from: Partition
+        /** The seal's map version, which names it, and its horizon. */
+        readonly sealed: MapVersion
+        readonly floor: Tau
+      }
   )
 
 /* ---------------------------------------------------------------- begin (rule 12) and commit (rules 4-7) */
@@ -93,6 +127,8 @@ export interface CommitRequest extends Stamped {
   readonly writes: Writes
   readonly checks: readonly Check[]
   readonly traceparent: string
+  /** A change of the catalog: by partition, the version of the map that it was made with. An owner with a later one refuses it (rule 21). */
+  readonly map?: readonly MapVersion[]
   /** Over several partitions: ask one owner after the other, because asking all at once has failed before (rule 24). */
   readonly inOrder?: boolean
 }
@@ -108,6 +144,8 @@ export interface PrepareRequest extends Stamped {
   readonly until: Tau
   readonly writes: readonly Mark[]
   readonly checks: readonly Check[]
+  /** As in CommitRequest. */
+  readonly map?: readonly MapVersion[]
 }
 
 /** Yes: the transaction may commit at `tauMin` to `tauMax`, which lies at or below a horizon in the voter's journal. */
@@ -148,6 +186,23 @@ export type Outcome =
   | { readonly kind: 'committed'; readonly tauCommit: Tau }
   | { readonly kind: 'aborted' }
   | { readonly kind: 'unknown' }
+
+/** What does your journal say of the map? */
+export interface HoldingsRequest extends Stamped {
+  readonly kind: 'holdings'
+}
+export type HoldingsAnswer = Stamped & { readonly holdings: Holdings }
+
+/** Rule 20: the owner gives `range` of places to another partition. */
+export interface MoveRequest extends Stamped {
+  readonly kind: 'move'
+  readonly range: KeyRange
+  readonly to: Partition
+}
+/** Sealed: it is in the journal, and will be opened whatever dies. */
+export type MoveAnswer =
+  | { readonly kind: 'sealed'; readonly version: MapVersion }
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
 
 /* ---------------------------------------------------------------- reading (rule 14) */
 
@@ -284,6 +339,8 @@ export interface AdjudicatorRequests {
   outcome: { ask: OutcomeRequest; answer: Outcome }
   prepare: { ask: PrepareRequest; answer: VoteAnswer }
   settle: { ask: SettleRequest; answer: Stamped }
+  holdings: { ask: HoldingsRequest; answer: HoldingsAnswer }
+  move: { ask: MoveRequest; answer: MoveAnswer }
 }
 export interface StorageRequests {
   get: { ask: GetRequest; answer: GetAnswer }

@@ -4,7 +4,17 @@ import { ByteReader, ByteWriter } from './bytes.ts'
 import { epoch, mapVersion, type Owner, partition } from './ids.ts'
 import type { Key, KeyRange } from './key.ts'
 import { journalMessageBytesMax } from './limits.ts'
-import type { Check, CommittedTransaction, JournalRecord, Mode, RecordHead, Write } from './messages.ts'
+import type {
+  Check,
+  CommittedTransaction,
+  JournalRecord,
+  Mode,
+  OpenedUpTo,
+  RangesStated,
+  RecordHead,
+  SealedRange,
+  Write,
+} from './messages.ts'
 import { encodeWrite, flagsOf, readPacked, WriteCursor } from './packed-writes.ts'
 import { type Tau, tau } from './time.ts'
 
@@ -174,10 +184,16 @@ export function encodeStaged(
 
 /** What an owner states: epoch, heartbeat, seal, open. Commit bodies come from `encodeTransaction`. */
 export type Statement =
-  | { readonly kind: 'epoch'; readonly ranges: readonly KeyRange[] }
+  | ({ readonly kind: 'epoch' } & RangesStated)
   | { readonly kind: 'heartbeat'; readonly released: boolean }
   | { readonly kind: 'seal'; readonly range: KeyRange; readonly to: RecordHead['partition'] }
-  | { readonly kind: 'open'; readonly range: KeyRange; readonly from: RecordHead['partition']; readonly floor: Tau }
+  | {
+      readonly kind: 'open'
+      readonly range: KeyRange
+      readonly from: RecordHead['partition']
+      readonly sealed: RecordHead['mapVersion']
+      readonly floor: Tau
+    }
 
 const bodyWriter = new ByteWriter(65_536)
 
@@ -187,6 +203,7 @@ export function encodeStatement(statement: Statement): Buffer {
     case 'epoch':
       bodyWriter.varint(statement.ranges.length)
       for (const range of statement.ranges) writeRange(bodyWriter, range)
+      writeMoves(statement.sealed ?? [], statement.opened ?? [])
       break
     case 'heartbeat':
       bodyWriter.u8(statement.released ? 1 : 0)
@@ -198,9 +215,39 @@ export function encodeStatement(statement: Statement): Buffer {
     case 'open':
       writeRange(bodyWriter, statement.range)
       bodyWriter.varint(statement.from)
+      bodyWriter.varint(statement.sealed)
       bodyWriter.varint(statement.floor)
   }
   return bodyWriter.take()
+}
+
+/** Behind the ranges, where any have ever been moved: 1 | seals | opened seals. */
+function writeMoves(sealed: readonly SealedRange[], opened: readonly OpenedUpTo[]): void {
+  if (sealed.length === 0 && opened.length === 0) return
+  bodyWriter.u8(1)
+  bodyWriter.varint(sealed.length)
+  for (const { range, to, version, horizon } of sealed) {
+    writeRange(bodyWriter, range)
+    for (const number of [to, version, horizon]) bodyWriter.varint(number)
+  }
+  bodyWriter.varint(opened.length)
+  for (const { from, version } of opened) {
+    bodyWriter.varint(from)
+    bodyWriter.varint(version)
+  }
+}
+
+function readMoves(reader: ByteReader): Omit<RangesStated, 'ranges'> {
+  if (reader.remaining === 0 || reader.buffer[reader.at] !== 1) return {}
+  reader.u8()
+  const sealed = many(reader.varint(), () => ({
+    range: readRange(reader),
+    to: partition(reader.varint()),
+    version: mapVersion(reader.varint()),
+    horizon: tau(reader.varint()),
+  }))
+  const opened = many(reader.varint(), () => ({ from: partition(reader.varint()), version: mapVersion(reader.varint()) }))
+  return { sealed, opened }
 }
 
 /** A block of writes, or some checks, as the payloads of messages: several only where one write is larger than a message. */
@@ -354,13 +401,20 @@ function readBody(kind: JournalRecord['kind'], head: RecordHead, reader: ByteRea
     case 'commit':
       return { ...head, kind, transactions: many(reader.varint(), () => readTransaction(reader)) }
     case 'epoch':
-      return { ...head, kind, ranges: many(reader.varint(), () => readRange(reader)) }
+      return { ...head, kind, ranges: many(reader.varint(), () => readRange(reader)), ...readMoves(reader) }
     case 'heartbeat':
       return { ...head, kind, released: reader.u8() === 1 }
     case 'seal':
       return { ...head, kind, range: readRange(reader), to: partition(reader.varint()) }
     case 'open':
-      return { ...head, kind, range: readRange(reader), from: partition(reader.varint()), floor: tau(reader.varint()) }
+      return {
+        ...head,
+        kind,
+        range: readRange(reader),
+        from: partition(reader.varint()),
+        sealed: mapVersion(reader.varint()),
+        floor: tau(reader.varint()),
+      }
   }
 }
 

@@ -8,6 +8,7 @@ import { contains, type Key, type KeyRange } from '../../protocol/key.ts'
 import type { Check, CommitRequest, Mark, Mode } from '../../protocol/messages.ts'
 import type { Tau } from '../../protocol/time.ts'
 import type { ConflictWindow, Stamp } from './conflict-window.ts'
+import type { Domain } from './domain.ts'
 import type { Barrier } from './promises.ts'
 
 /** What the owner may decide about. */
@@ -15,19 +16,20 @@ export interface Jurisdiction {
   readonly epoch: Epoch
   readonly ranges: readonly KeyRange[]
   /** Instead of the ranges, where there are several partitions. */
-  readonly owns?: (key: Key) => boolean
+  readonly domain?: Pick<Domain, 'owns' | 'floorOf'>
   /** The horizon that the journal holds. */
   readonly horizon: Tau
 }
 
 /** What rule 4 looks at: of a whole transaction, or of its share in one partition. */
-export type Share = Pick<CommitRequest, 'id' | 'tauStart' | 'checks'> & { readonly writes: readonly Mark[] }
+export type Share = Pick<CommitRequest, 'id' | 'tauStart' | 'checks' | 'map'> & { readonly writes: readonly Mark[] }
 
 export type Judgement =
   | { readonly kind: 'accept' }
   /** Another transaction's entry bars it. From `by.tau` on a retry passes. */
   | { readonly kind: 'barred'; readonly key: Key; readonly mode: Mode; readonly by: Barrier }
-  | { readonly kind: 'tooOld' }
+  /** `floor`: of the range that a key lies in, where that is not the window's. */
+  | { readonly kind: 'tooOld'; readonly floor?: Tau }
   | { readonly kind: 'outside'; readonly reason: 'epoch' | 'range' | 'horizon' }
 
 export const accept: Judgement = { kind: 'accept' }
@@ -55,7 +57,10 @@ export function judgeWrites(
 ): Judgement {
   for (let i = slice.from; i < slice.to; i++) {
     const { key, mode } = writes[i] as Mark
-    if (mode !== 'E' && !covered(jurisdiction, key)) return { kind: 'outside', reason: 'range' }
+    if (mode !== 'E') {
+      const strange = foreign(jurisdiction, key, tauStart)
+      if (strange !== undefined) return strange
+    }
     const by = window.barring(key, mode, tauStart, own)
     if (by !== undefined) return { kind: 'barred', key, mode, by }
   }
@@ -76,7 +81,8 @@ export function judgeChecks(
       if (found !== undefined) return { kind: 'barred', key: found.key, mode: 'R', by: found.stamp }
       continue
     }
-    if (!covered(jurisdiction, check.key)) return { kind: 'outside', reason: 'range' }
+    const strange = foreign(jurisdiction, check.key, tauStart)
+    if (strange !== undefined) return strange
     const by = window.barring(check.key, check.mode, tauStart, own)
     if (by !== undefined) return { kind: 'barred', key: check.key, mode: check.mode, by }
   }
@@ -104,8 +110,14 @@ export function enterChecks(window: ConflictWindow, stamp: Stamp, checks: readon
 }
 
 /** Entries that are not checked (E) may lie anywhere: only a check of a range meets them, and that asks every partition. */
-function covered({ ranges, owns }: Jurisdiction, key: Key): boolean {
-  if (owns !== undefined) return owns(key)
-  for (const range of ranges) if (contains(range, key)) return true
-  return false
+function foreign({ ranges, domain }: Jurisdiction, key: Key, tauStart: Tau): Judgement | undefined {
+  if (domain === undefined) {
+    for (const range of ranges) if (contains(range, key)) return undefined
+    return outsideRange
+  }
+  if (!domain.owns(key)) return outsideRange
+  const floor = domain.floorOf(key)
+  return tauStart < floor ? { kind: 'tooOld', floor } : undefined
 }
+
+const outsideRange: Judgement = { kind: 'outside', reason: 'range' }

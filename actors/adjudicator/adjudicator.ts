@@ -7,7 +7,9 @@ import { BusError, type MaybePromise, type Registration } from '../../bus/bus.ts
 import type { World } from '../../bus/world.ts'
 import { beginStep, type Traced } from '../../observability/tracing.ts'
 import { assert } from '../../protocol/assert.ts'
-import type { Epoch, Partition } from '../../protocol/ids.ts'
+import type { Epoch, MapVersion, Partition } from '../../protocol/ids.ts'
+import type { KeyRange } from '../../protocol/key.ts'
+import { includes } from '../../protocol/key-ranges.ts'
 import { leaseMicros, longBytesMin, longKeysMin, versionHorizonMicros } from '../../protocol/limits.ts'
 import type {
   AdjudicatorRequests,
@@ -15,6 +17,9 @@ import type {
   ClosedAnswer,
   CommitAnswer,
   CommitRequest,
+  HoldingsAnswer,
+  MoveAnswer,
+  MoveRequest,
   Outcome,
   OutcomeRequest,
   PrepareRequest,
@@ -28,11 +33,12 @@ import { PackedWrites } from '../../protocol/packed-writes.ts'
 import { subjects } from '../../protocol/subjects.ts'
 import { type Tau, tau } from '../../protocol/time.ts'
 import { type Answering, answering, ask, Fenced, type HighestClock, Lifecycle } from '../actor.ts'
-import { ownership, type RangeMap, type Topology } from '../topology.ts'
+import { everything, type Topology } from '../topology.ts'
 import { adjudicate, enterAll, type Judgement, type Jurisdiction } from './adjudicate.ts'
 import { adjudicateLong } from './adjudicate-long.ts'
 import { ConflictWindow, Stamp } from './conflict-window.ts'
 import { Decisions } from './decisions.ts'
+import { concerns, Domain } from './domain.ts'
 import { isOwn, Leader, sharesOf } from './lead.ts'
 import type { Claim, Claims } from './records.ts'
 import { Voter } from './vote.ts'
@@ -40,6 +46,10 @@ import { Voter } from './vote.ts'
 const windowEntriesMax = 1_000_000
 /** Accepted and not yet in the journal; beyond that clients are told to come back. */
 const waitingMax = 100_000
+/** What is on its way between two owners is waited for so long. */
+const movingMsMax = 250
+/** A journal that had no room for an open is tried again. */
+const openAgainMs = 500
 /** A request that was never seen may still be under way: its id stays barred as long as its `until` can last. */
 const barredMicros = 600_000_000
 
@@ -47,7 +57,13 @@ interface Term extends Claim {
   readonly window: ConflictWindow
   readonly decisions: Decisions
   /** Where there are several partitions. */
-  readonly across: { readonly voter: Voter; readonly leader: Leader } | undefined
+  readonly across: Across | undefined
+}
+
+interface Across {
+  readonly domain: Domain
+  readonly voter: Voter
+  readonly leader: Leader
 }
 
 export class Adjudicator {
@@ -55,12 +71,9 @@ export class Adjudicator {
   private readonly world: World
   private readonly clock: HighestClock
   private readonly partition: Partition
-  private readonly map: RangeMap
   private readonly topology: Topology
   private readonly claims: Claims
-  private readonly ranges: Jurisdiction['ranges']
-  /** Undefined: every key is this partition's. */
-  private readonly owns: Jurisdiction['owns']
+  private isOpening = false
   private term: Term | undefined
   private serving: Registration | undefined
   /** Long transactions enter their keys one after the other. */
@@ -71,10 +84,8 @@ export class Adjudicator {
     this.clock = clock
     this.partition = partition
     this.topology = topology
-    this.map = topology.map
     this.claims = claims
-    this.ranges = this.map.partitions.find((place) => place.partition === partition)?.ranges ?? []
-    if (this.map.partitions.length > 1) this.owns = ownership(this.map, partition)
+    topology.onStated(() => this.openLater())
     this.lifecycle = new Lifecycle(`adjudicator ${partition}`, world, {
       recover: () => this.recover(),
       drain: () => this.drain(),
@@ -88,13 +99,14 @@ export class Adjudicator {
 
   /** Says again in the journal which ranges are owned, so that the earlier statement may be trimmed (rule 17). */
   async restate(): Promise<void> {
-    await this.term?.records.restate(this.ranges)
+    await this.term?.records.state({ content: () => this.claims.restatement() })
   }
 
   private async recover(): Promise<void> {
     const claim = await this.claims.claim((error) => this.deposed(error))
     const window = new ConflictWindow(claim.floor, { entriesMax: windowEntriesMax, ageMicrosMax: versionHorizonMicros })
-    const across = this.owns === undefined ? undefined : this.acrossPartitions(claim, window)
+    const isAlone = this.topology.map.partitions.length === 1
+    const across = isAlone ? undefined : this.acrossPartitions(claim, window)
     const term: Term = { ...claim, window, decisions: new Decisions(), across }
     this.term = term
     const answers: Answering<AdjudicatorRequests> = {
@@ -104,23 +116,30 @@ export class Adjudicator {
       outcome: (request) => this.outcome(request),
       prepare: (request) => this.prepare(request),
       settle: (request) => this.settle(request),
+      holdings: ({ clock }) => this.holdings(clock),
+      move: (request) => this.move(request),
     }
     this.serving = this.world.bus.serve(
       subjects.adjudicator(this.partition, claim.epoch),
       answering<AdjudicatorRequests>(answers),
     )
     this.topology.owned(this.partition, claim.epoch)
+    this.openLater()
   }
 
-  private acrossPartitions(claim: Claim, window: ConflictWindow): { readonly voter: Voter; readonly leader: Leader } {
+  private acrossPartitions(claim: Claim, window: ConflictWindow): Across {
     const { world, clock, topology, partition } = this
     const { records, epoch } = claim
+    const domain = new Domain(partition, this.claims.holdings().ranges)
+    const elsewhere = (): MaybePromise<Verdict & { kind: 'tooOld' }> => this.elsewhere(domain, records)
     const voter = new Voter({
       world,
       clock,
       window,
       records,
-      jurisdiction: () => this.jurisdictionOf(epoch, records),
+      jurisdiction: () => jurisdictionOf(epoch, records, domain),
+      isStale: (map) => this.isStale(domain, map),
+      elsewhere,
       outcome: (id, tauStart) => {
         const request: OutcomeRequest = { kind: 'outcome', clock: clock.read(), id, tauStart }
         return ask<AdjudicatorRequests, 'outcome'>(world, topology.adjudicator(id.leader), request)
@@ -142,7 +161,7 @@ export class Adjudicator {
         return this.join(term, { ...request, until }, stamp, false)
       },
     })
-    return { voter, leader }
+    return { domain, voter, leader }
   }
 
   /** Finishes what was accepted, says farewell in the journal, and answers nothing after it. */
@@ -179,8 +198,8 @@ export class Adjudicator {
   }
 
   private beginning(): BeginAnswer {
-    const { acknowledged } = this.owned().records
-    return { tau: acknowledged.tau, sequence: acknowledged.sequence, mapVersion: this.map.version, clock: this.clock.read() }
+    const { acknowledged, mapVersion } = this.owned().records
+    return { tau: acknowledged.tau, sequence: acknowledged.sequence, mapVersion, clock: this.clock.read() }
   }
 
   /** Rule 13. */
@@ -224,6 +243,8 @@ export class Adjudicator {
     if (request.id.epoch !== term.epoch) return this.foreignEpoch(term, request)
     const refusal = this.refusal(term)
     if (refusal !== undefined) return decisions.keep(request.id, request.until, refusal)
+    if (term.across !== undefined && request.map !== undefined && this.isStale(term.across.domain, request.map))
+      return decisions.keep(request.id, request.until, this.elsewhere(term.across.domain, records))
     if (!isShort(request)) {
       if (term.across !== undefined && !isOwn([], request.checks, this.topology, this.partition))
         return decisions.keep(request.id, request.until, tooLarge)
@@ -274,18 +295,24 @@ export class Adjudicator {
     this.longOnes = new Promise<void>((resolve) => {
       done = resolve
     })
+    const domain = term.across?.domain
     try {
       await earlier
       if (this.term !== term) throw new BusError('closed', `adjudicator ${this.partition}`)
       const stamp = new Stamp()
+      const seals = domain?.seals
       const judgement = await adjudicateLong(this.world, term.window, () => this.jurisdiction(term), request, stamp, term.records)
       if (this.term !== term || judgement === 'lost') throw new BusError('closed', `adjudicator ${this.partition}`)
       let verdict: Verdict
       if (judgement === 'full' || judgement.kind !== 'accept') {
         term.window.withdraw(stamp)
-        const isElsewhere = judgement !== 'full' && judgement.kind === 'outside' && judgement.reason === 'range'
+        const isElsewhere =
+          domain?.seals === seals && judgement !== 'full' && judgement.kind === 'outside' && judgement.reason === 'range'
         if (isElsewhere && term.across !== undefined) verdict = tooLarge
         else verdict = judgement === 'full' ? diskFull : await this.refused(term, judgement)
+      } else if (domain?.seals !== seals) {
+        term.window.withdraw(stamp)
+        verdict = { kind: 'tooOld', atLeast: term.records.acknowledged.tau }
       } else {
         term.across?.voter.joins(stamp, request)
         verdict = await this.join(term, request, stamp, true)
@@ -297,13 +324,8 @@ export class Adjudicator {
     }
   }
 
-  private jurisdiction(term: Term): Jurisdiction {
-    return this.jurisdictionOf(term.epoch, term.records)
-  }
-
-  private jurisdictionOf(epoch: Epoch, { acknowledged: { horizon } }: Claim['records']): Jurisdiction {
-    const { ranges, owns } = this
-    return owns === undefined ? { epoch, ranges, horizon } : { epoch, ranges, owns, horizon }
+  private jurisdiction({ epoch, records, across }: Term): Jurisdiction {
+    return jurisdictionOf(epoch, records, across?.domain)
   }
 
   /** Rule 9: another partition's transaction has keys here. */
@@ -326,10 +348,81 @@ export class Adjudicator {
     return { clock: this.clock.read() }
   }
 
+  private holdings(stamp: number): HoldingsAnswer {
+    this.clock.hear(stamp)
+    this.owned()
+    return { holdings: this.claims.holdings(), clock: this.clock.read() }
+  }
+
+  /** Rule 20, the giver: from here on `range` is refused, and what would follow the seal in the journal is abandoned. */
+  private async move({ clock, range, to }: MoveRequest): Promise<MoveAnswer> {
+    this.clock.hear(clock)
+    const term = this.owned()
+    const { across, records } = term
+    const unfit = this.unfit(term, range, to)
+    if (across === undefined || unfit !== undefined) return unfit ?? refusedMove('22023', 'there is one partition')
+    across.domain.seal(range)
+    across.voter.seal(range)
+    const outcome = await records.state({
+      content: () => ({ kind: 'seal', range, to }),
+      bars: (transaction) => concerns(range, transaction),
+    })
+    across.domain.sealed(outcome === 'stated')
+    return outcome === 'full' ? { ...diskFull } : { kind: 'sealed', version: records.mapVersion }
+  }
+
+  private unfit(term: Term, range: KeyRange, to: Partition): (MoveAnswer & { kind: 'refused' }) | undefined {
+    if (!this.lifecycle.serving) return { ...shuttingDown }
+    if (term.across?.domain.isSealing) return refusedMove('55006', `partition ${this.partition} is giving places away already`)
+    if (to === this.partition || !this.topology.map.partitions.some(({ partition }) => partition === to))
+      return refusedMove('22023', `there is no other partition ${to}`)
+    if (!includes(this.claims.holdings().ranges, range))
+      return refusedMove('22023', `partition ${this.partition} does not hold all of these places`)
+    return undefined
+  }
+
+  private openLater(): void {
+    if (this.isOpening || this.term === undefined || this.topology.unopened(this.partition).length === 0) return
+    this.isOpening = true
+    const over = (): void => {
+      this.isOpening = false
+    }
+    this.openAll().then(over, over)
+  }
+
+  /** Rule 20, the receiver: what the others' journals have given to this partition is taken, whoever asked for it and whatever has died since. */
+  private async openAll(): Promise<void> {
+    for (;;) {
+      const { term } = this
+      const [given] = this.topology.unopened(this.partition)
+      if (term?.across === undefined || given === undefined) return
+      const { range, from, version, horizon } = given
+      // What the giver's journal holds of the range, or has promised, lies at or below its horizon.
+      term.records.demand(horizon)
+      const outcome = await term.records.state({
+        content: () => ({ kind: 'open', range, from, sealed: version, floor: horizon }),
+      })
+      if (outcome === 'stated') term.across.domain.opened(range, horizon)
+      else await this.world.clock.sleep(openAgainMs)
+    }
+  }
+
+  private isStale(domain: Domain, map: readonly MapVersion[]): boolean {
+    return domain.isSealing || (map[this.partition] ?? 0) < this.claims.holdings().version
+  }
+
+  /** Whoever tries again shall find the newer map: a seal under way is waited for, and so is an open that may come. */
+  private elsewhere(domain: Domain, records: Claim['records']): MaybePromise<Verdict & { kind: 'tooOld' }> {
+    return Promise.race([domain.change(), this.world.clock.sleep(movingMsMax)]).then(() => ({
+      kind: 'tooOld',
+      atLeast: records.acknowledged.tau,
+    }))
+  }
+
   /** Reasons that have nothing to do with the transaction itself. */
   private refusal(term: Term): Verdict | undefined {
     if (!this.lifecycle.serving) {
-      return { kind: 'refused', code: '57P01', message: 'terminating connection due to administrator command' }
+      return shuttingDown
     }
     if (this.claims.crowded()) return diskFull
     if (term.records.waitingCount >= waitingMax)
@@ -341,8 +434,9 @@ export class Adjudicator {
   private refused(term: Term, judgement: Exclude<Judgement, { kind: 'accept' }>): MaybePromise<Verdict> {
     switch (judgement.kind) {
       case 'tooOld':
-        return { kind: 'tooOld', atLeast: term.window.floor }
+        return { kind: 'tooOld', atLeast: judgement.floor ?? term.window.floor }
       case 'outside':
+        if (judgement.reason === 'range' && term.across !== undefined) return this.elsewhere(term.across.domain, term.records)
         // Whoever asks knows more than this owner, which is deposed and does not know it yet: no answer.
         throw new BusError('timeout', `commit outside the ${judgement.reason}`)
       case 'barred': {
@@ -389,11 +483,23 @@ function tell(span: Traced, judgement: Judgement): void {
   }
 }
 
-const diskFull: Verdict = {
+function jurisdictionOf(epoch: Epoch, { acknowledged: { horizon } }: Claim['records'], domain: Domain | undefined): Jurisdiction {
+  return domain === undefined ? { epoch, ranges: [everything], horizon } : { epoch, ranges: [], domain, horizon }
+}
+
+const refusedMove = (code: string, message: string): MoveAnswer & { kind: 'refused' } => ({ kind: 'refused', code, message })
+
+const shuttingDown = {
+  kind: 'refused',
+  code: '57P01',
+  message: 'terminating connection due to administrator command',
+} as const satisfies Verdict
+
+const diskFull = {
   kind: 'refused',
   code: '53100',
   message: 'could not write to the journal: No space left on device',
-}
+} as const satisfies Verdict
 
 const tooLarge: Verdict = {
   kind: 'refused',

@@ -110,7 +110,8 @@ export class Leader {
     }
     if (tauMin > until || records.spent >= until)
       return this.abandon(request, shares, { kind: 'tooOld', atLeast: records.acknowledged.tau })
-    voter.withdraw(request.id)
+    // A range of it has been given away since: this owner no longer knows what is written there.
+    if (!voter.withdraw(request.id)) return this.abandon(request, shares, { kind: 'tooOld', atLeast: records.acknowledged.tau })
     // Between the votes' bounds, or it is told to be too late.
     records.demand(tau(tauMin - 1))
     const own = shares.get(partition) ?? { writes: [], checks: [] }
@@ -158,14 +159,15 @@ export class Leader {
   /** Whoever cannot be asked has not said yes. */
   private askFor(request: CommitRequest, partition: Partition, share: PartitionShare): MaybePromise<Vote> {
     const { id, tauStart, until } = request
+    const map = request.map === undefined ? {} : { map: request.map }
     const { world, topology, clock, voter } = this.needs
     const no = (error: unknown): Vote => ({ kind: 'no', verdict: this.unanswered(error) })
     try {
       const vote =
         partition === this.needs.partition
-          ? voter.vote({ id, tauStart, ...share }, true)
+          ? voter.vote({ id, tauStart, ...share, ...map }, true)
           : said(world, () => {
-              const prepare = { kind: 'prepare', clock: clock.read(), id, tauStart, until, ...share } as const
+              const prepare = { kind: 'prepare', clock: clock.read(), id, tauStart, until, ...share, ...map } as const
               const answer = ask<AdjudicatorRequests, 'prepare'>(world, topology.adjudicator(partition), prepare)
               const take = (arrived: Awaited<typeof answer>): Vote => {
                 clock.hear(arrived.clock)

@@ -1,9 +1,8 @@
 import type { MaybePromise } from '../../bus/bus.ts'
-import type { Epoch, Sequence, TransactionId } from '../../protocol/ids.ts'
-import type { KeyRange } from '../../protocol/key.ts'
-import type { CommittedTransaction, Outcome } from '../../protocol/messages.ts'
+import type { Epoch, MapVersion, Sequence, TransactionId } from '../../protocol/ids.ts'
+import type { CommittedTransaction, Holdings, Outcome } from '../../protocol/messages.ts'
 import type { PackedWrites } from '../../protocol/packed-writes.ts'
-import type { StageMessage } from '../../protocol/record.ts'
+import type { StageMessage, Statement } from '../../protocol/record.ts'
 import type { Tau } from '../../protocol/time.ts'
 
 /** What became of an accepted transaction. */
@@ -22,6 +21,12 @@ interface Accepted {
   settled(fate: Fate): void
 }
 
+/** A statement on ranges; what `bars` names and has not been sent before it is abandoned (rule 20). */
+interface Stating {
+  content(): Statement
+  bars?(transaction: CommittedTransaction): boolean
+}
+
 /** What an adjudicator needs of its journal, from an accepted claim until it is deposed. `journal/group-commit.ts` is it. */
 export interface Records {
   readonly acknowledged: { readonly tau: Tau; readonly horizon: Tau; readonly sequence: Sequence }
@@ -37,7 +42,9 @@ export interface Records {
   closeAt(at: Tau): MaybePromise<Sequence>
   reach(horizon: Tau): MaybePromise<void>
   barrier(): Promise<void>
-  restate(ranges: readonly KeyRange[]): Promise<void>
+  /** The version of the map in the last acknowledged record. */
+  readonly mapVersion: MapVersion
+  state(stating: Stating): Promise<'stated' | 'full'>
   farewell(): Promise<void>
   stop(error: unknown): void
 }
@@ -55,6 +62,10 @@ export interface Claims {
   claim(deposed: (error: unknown) => void): Promise<Claim>
   /** Rule 7, from the records held: is this id in one of them? */
   find(id: TransactionId, tauStart: Tau): Promise<Outcome>
+  /** What the journal says of the map. */
+  holdings(): Holdings
+  /** The same as a statement. */
+  restatement(): Statement
   /** Rule 17: no room for commits. */
   crowded(): boolean
   /** An exclusive lock stands for the lease (rule 12). */

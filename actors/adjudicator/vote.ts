@@ -1,13 +1,15 @@
 import { BusError, type MaybePromise } from '../../bus/bus.ts'
 import type { Timer, World } from '../../bus/world.ts'
-import { type TransactionId, transactionIdText } from '../../protocol/ids.ts'
+import { type MapVersion, type TransactionId, transactionIdText } from '../../protocol/ids.ts'
+import type { KeyRange } from '../../protocol/key.ts'
 import { horizonLeadMicros } from '../../protocol/limits.ts'
-import type { Check, CommitRequest, Outcome, PrepareRequest, SettleRequest, Vote } from '../../protocol/messages.ts'
+import type { Check, CommitRequest, Outcome, PrepareRequest, SettleRequest, Verdict, Vote } from '../../protocol/messages.ts'
 import { type Tau, tau, tauMax } from '../../protocol/time.ts'
 import type { HighestClock } from '../actor.ts'
 import { adjudicate, type Judgement, type Jurisdiction, type Share } from './adjudicate.ts'
 import { type ConflictWindow, Stamp } from './conflict-window.ts'
 import { Decisions } from './decisions.ts'
+import { concerns } from './domain.ts'
 import { Held, meets } from './promises.ts'
 import type { Records } from './records.ts'
 
@@ -20,12 +22,18 @@ export interface VoterNeeds {
   readonly window: ConflictWindow
   readonly records: Records
   jurisdiction(): Jurisdiction
+  /** A change of the catalog was made with an older map than this owner's. */
+  isStale(map: readonly MapVersion[]): boolean
+  /** Keys of this request lie elsewhere: says so when whoever asks again can find out where. */
+  elsewhere(): MaybePromise<Verdict & { kind: 'tooOld' }>
   /** Rule 7, at the leader of the id. */
   outcome(id: TransactionId, tauStart: Tau): MaybePromise<Outcome>
 }
 
 /** A transaction from its PREPARE until it is known what became of it. */
 interface Open {
+  readonly isLeader: boolean
+  readonly share: Share
   held: Held | undefined
   isSettled: boolean
 }
@@ -65,7 +73,7 @@ export class Voter {
   /** The leader votes for its own keys like the others. */
   vote(share: Share, isLeader = false): MaybePromise<Vote> {
     this.votes.prune(this.needs.records.acknowledged.tau)
-    const open: Open = { held: undefined, isSettled: false }
+    const open: Open = { isLeader, share, held: undefined, isSettled: false }
     this.open.set(transactionIdText(share.id), open)
     const room = this.room(share)
     if (room instanceof Promise) {
@@ -90,6 +98,10 @@ export class Voter {
     const { window, records, clock } = this.needs
     if (this.isStopped) throw new BusError('closed', 'adjudicator')
     if (open.isSettled) return { kind: 'no', verdict: { kind: 'tooOld', atLeast: records.acknowledged.tau } }
+    if (share.map !== undefined && this.needs.isStale(share.map)) {
+      this.open.delete(transactionIdText(share.id))
+      return away(this.needs.elsewhere())
+    }
     const unsent = isLeader ? undefined : this.unsentReader(share)
     if (unsent !== undefined) {
       // Its record goes first, then this one gets a higher tau.
@@ -122,8 +134,9 @@ export class Voter {
     const { window, records } = this.needs
     switch (judgement.kind) {
       case 'tooOld':
-        return { kind: 'no', verdict: { kind: 'tooOld', atLeast: window.floor } }
+        return { kind: 'no', verdict: { kind: 'tooOld', atLeast: judgement.floor ?? window.floor } }
       case 'outside':
+        if (judgement.reason === 'range') return away(this.needs.elsewhere())
         throw new BusError('timeout', `prepare outside the ${judgement.reason}`)
       case 'barred': {
         const { key, mode, by } = judgement
@@ -160,9 +173,14 @@ export class Voter {
     return true
   }
 
-  /** The leader's own promise ends where its transaction joins the record being built, or is abandoned. */
-  withdraw(id: TransactionId): void {
-    this.close(id, undefined)
+  /** The leader's own promise ends where its transaction joins the record being built, or is abandoned. False: it had ended before. */
+  withdraw(id: TransactionId): boolean {
+    return this.close(id, undefined)
+  }
+
+  /** Rule 20: what this partition leads and has not decided is abandoned where the seal of `range` concerns it. */
+  seal(range: KeyRange): void {
+    for (const { isLeader, share } of [...this.open.values()]) if (isLeader && concerns(range, share)) this.withdraw(share.id)
   }
 
   /** A transaction of this partition alone joins: whoever was promised what it changes commits below it. */
@@ -220,4 +238,8 @@ export class Voter {
       // Nobody leads there now: the promise stands, and is looked at again.
     }
   }
+}
+
+function away(verdict: MaybePromise<Verdict & { kind: 'tooOld' }>): MaybePromise<Vote> {
+  return verdict instanceof Promise ? verdict.then((known) => ({ kind: 'no', verdict: known })) : { kind: 'no', verdict }
 }

@@ -1,4 +1,5 @@
 import { LogCorrupt, type LogEntry } from '../../bus/log.ts'
+import { assert } from '../../protocol/assert.ts'
 import {
   type Epoch,
   type MapVersion,
@@ -8,8 +9,7 @@ import {
   sequence,
   type TransactionId,
 } from '../../protocol/ids.ts'
-import type { KeyRange } from '../../protocol/key.ts'
-import type { JournalRecord } from '../../protocol/messages.ts'
+import type { Holdings, JournalRecord } from '../../protocol/messages.ts'
 import {
   chainedHash,
   decodeMessage,
@@ -23,6 +23,7 @@ import {
   stagedId,
 } from '../../protocol/record.ts'
 import type { Tau } from '../../protocol/time.ts'
+import { holdingsAfter, noHoldings, type RangeStatement } from './holdings.ts'
 
 /** What a journal says at its end: at a record boundary, except `sequence` and `hash`, which are the last message's. */
 export interface JournalEnd {
@@ -37,10 +38,10 @@ export interface JournalEnd {
   readonly released: boolean
   /** Where the last record ends: positions and trims stand here. */
   readonly recordAt: Sequence
-  /** The last statement of ranges (rule 17: never trimmed). */
+  /** The last statement of all ranges (rule 17: never trimmed, nor the moves behind it). */
   readonly rangesAt: Sequence
-  /** What it says. */
-  readonly ranges: readonly KeyRange[]
+  /** What it and the moves of ranges since then say. */
+  readonly holdings: Holdings
 }
 
 /** A record as it was found: its end and, on demand, its content. */
@@ -178,7 +179,14 @@ export class Chain {
     this.parts = []
     this.partHashes = []
     this.headless = false
-    const statesRanges = message.kind === 'epoch' || message.kind === 'open' || message.kind === 'seal'
+    const moves = message.kind === 'open' || message.kind === 'seal'
+    const version = end?.mapVersion ?? message.mapVersion
+    if (message.mapVersion < version || (end !== undefined && moves && message.mapVersion === version))
+      this.damaged(entry, `map version ${message.mapVersion} after map version ${version}`)
+    const holdings =
+      message.kind === 'epoch' || moves
+        ? this.decoded(entry, () => this.stated(message, parts ?? [], prevHash))
+        : (end?.holdings ?? noHoldings)
     this.end = {
       sequence: entry.sequence,
       hash,
@@ -189,9 +197,8 @@ export class Chain {
       horizon: message.horizon,
       released: message.kind === 'heartbeat' && message.payload[0] === 1,
       recordAt: entry.sequence,
-      rangesAt: statesRanges ? entry.sequence : (end?.rangesAt ?? sequence(0)),
-      ranges:
-        message.kind === 'epoch' ? this.decoded(entry, () => rangesOf(message, parts ?? [], prevHash)) : (end?.ranges ?? nowhere),
+      rangesAt: message.kind === 'epoch' ? entry.sequence : (end?.rangesAt ?? sequence(0)),
+      holdings,
     }
     const ending = { sequence: entry.sequence, kind: message.kind, tau: message.tau }
     if (message.staged !== undefined) {
@@ -216,6 +223,17 @@ export class Chain {
     }
   }
 
+  private stated(message: LastMessage, parts: readonly Buffer[], prevHash: string): Holdings {
+    const before = this.end?.holdings ?? noHoldings
+    const record = decodeRecord(message, parts, prevHash) as RangeStatement
+    if (record.kind === 'open') {
+      const { from, sealed } = record
+      const known = before.opened.find((one) => one.from === from)
+      assert(known === undefined || known.version < sealed, 'a seal is opened once')
+    }
+    return holdingsAfter(before, record)
+  }
+
   private decoded<Content>(entry: LogEntry, decode: () => Content): Content {
     try {
       return decode()
@@ -235,11 +253,4 @@ export class Chain {
   private damaged(entry: LogEntry, what: string): never {
     throw new LogCorrupt(`journal of partition ${this.partition}, entry ${entry.sequence}: ${what}`)
   }
-}
-
-const nowhere: readonly KeyRange[] = []
-
-function rangesOf(message: LastMessage, parts: readonly Buffer[], prevHash: string): readonly KeyRange[] {
-  const record = decodeRecord(message, parts, prevHash)
-  return record.kind === 'epoch' ? record.ranges : nowhere
 }

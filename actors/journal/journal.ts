@@ -12,10 +12,10 @@ import { BusError, type MaybePromise, type Registration } from '../../bus/bus.ts
 import type { AppendOutcome, Log, LogEntry } from '../../bus/log.ts'
 import type { World } from '../../bus/world.ts'
 import { assert } from '../../protocol/assert.ts'
-import { epoch, type MapVersion, type Owner, type Partition, type Sequence, sequence } from '../../protocol/ids.ts'
+import { epoch, type MapVersion, mapVersion, type Owner, type Partition, type Sequence, sequence } from '../../protocol/ids.ts'
 import type { KeyRange } from '../../protocol/key.ts'
 import { leaseMicros } from '../../protocol/limits.ts'
-import type { JournalRecord, RecordHead, Staging } from '../../protocol/messages.ts'
+import type { Holdings, JournalRecord, RecordHead, SealedRange, Staging } from '../../protocol/messages.ts'
 import {
   type Body,
   bodyOf,
@@ -29,6 +29,7 @@ import {
   partCount,
   type StageEnd,
   type StageMessage,
+  type Statement,
   type Writer,
 } from '../../protocol/record.ts'
 import { type Tau, tau } from '../../protocol/time.ts'
@@ -67,6 +68,7 @@ export class Journal {
   private following: Registration | undefined
   private isClosed = false
   private failed: ((error: unknown) => void) | undefined
+  private stated: ((holdings: Holdings) => void) | undefined
   private failure: { error: unknown } | undefined
   /** Monotonic time at which the last foreign record came in (rule 1). */
   private heardAt = Number.NEGATIVE_INFINITY
@@ -99,6 +101,12 @@ export class Journal {
     this.failed = failed
   }
 
+  /** `stated` hears what the journal says of the map, now and whenever it says something new. */
+  onStated(stated: (holdings: Holdings) => void): void {
+    this.stated = stated
+    if (this.chain.end !== undefined) stated(this.chain.end.holdings)
+  }
+
   private fail(error: unknown): void {
     if (this.failure !== undefined) return
     this.failure = { error }
@@ -114,15 +122,18 @@ export class Journal {
    * Its tau lies above everything an earlier owner may have promised. Throws Fenced when another claim was quicker.
    */
   async claim(options: {
+    /** Of a journal without records; any other says itself what its partition holds. */
     readonly ranges: readonly KeyRange[]
     readonly mapVersion: MapVersion
+    /** This seal has been opened, and need not be repeated. */
+    readonly isOpened?: (sealed: SealedRange) => boolean
     readonly leadMicros: number
     /** Somebody else has written. */
     readonly deposed: () => void
     /** An owner has been heard of just now: it need not be deposed, however silent its journal is. */
     readonly isOwned?: () => boolean
   }): Promise<Ownership> {
-    const { ranges, mapVersion, leadMicros } = options
+    const { leadMicros } = options
     await this.waitForPredecessor(options.isOwned ?? (() => false))
     const before = this.chain.end
     const floor = before === undefined ? tau(0) : tau(Math.max(before.horizon, before.tau))
@@ -132,12 +143,12 @@ export class Journal {
       partition: this.partition,
       epoch: epoch((before?.epoch ?? 0) + 1),
       owner,
-      mapVersion,
+      mapVersion: before?.mapVersion ?? options.mapVersion,
       floor,
     })
     // The clock may stand behind the log: then the log wins.
     const claimTau = tau(Math.max(floor + 1, clock))
-    const statement = { kind: 'epoch', ranges } as const
+    const statement = this.restatement(options.isOpened) ?? ({ kind: 'epoch', ranges: options.ranges } as const)
     const horizon = tau(Math.max(claimTau, clock + leadMicros))
     const outcome = await ownership.append(statement, bodyOf(encodeStatement(statement)), { tau: claimTau, horizon })
     if (outcome.kind === 'full') throw new Error('the journal has no room for a claim: free disk space and start again')
@@ -145,6 +156,13 @@ export class Journal {
     ownership.claimedAt = outcome.sentAt
     this.deposed = options.deposed
     return ownership
+  }
+
+  /** All that the journal says of the map, to be said again; undefined where it has said nothing. */
+  restatement(isOpened: (sealed: SealedRange) => boolean = () => false): (Statement & { kind: 'epoch' }) | undefined {
+    if (this.chain.end === undefined) return undefined
+    const { ranges, sealed, opened } = this.chain.end.holdings
+    return { kind: 'epoch', ranges, sealed: sealed.filter((one) => !isOpened(one)), opened }
   }
 
   /** Rule 1: a claim may be sent once the predecessor's lease has run out, it said farewell, or a lock proves it dead. */
@@ -279,6 +297,7 @@ export class Journal {
     if (this.failure !== undefined) return
     try {
       const { own } = this
+      const said = this.chain.end?.holdings
       const isOwn = own !== undefined && (own.bytes === entry.bytes || own.bytes.equals(entry.bytes))
       const read = isOwn ? this.chain.accept(entry, own.hash) : this.chain.accept(entry)
       if (!isOwn) {
@@ -288,6 +307,8 @@ export class Journal {
         this.deposed = undefined
       }
       if (read === undefined) return
+      const { holdings } = this.chain.end as JournalEnd
+      if (holdings !== said) this.stated?.(holdings)
       this.retention.note(read.sequence, read.tau, read.from)
       if (read.sequence <= this.reached) return
       const record = isOwn ? own.record : read.decode()
@@ -322,7 +343,7 @@ export class Journal {
 
 /** The right to write, from an accepted claim until another one. */
 export class Ownership {
-  readonly writer: Writer & { readonly mapVersion: MapVersion }
+  writer: Writer & { readonly mapVersion: MapVersion }
   /** Transactions that began below it are refused: an empty window knows nothing about them (rule 8). */
   readonly floor: Tau
   /** Monotonic time at which the claim was first sent: the first lease counts from it. */
@@ -340,7 +361,9 @@ export class Ownership {
    * message alone is the commit point and later records leave unfinished parts void.
    */
   async append(content: RecordContent, body: Body, times: RecordTimes): Promise<Appended> {
-    const { journal, writer } = this
+    const { journal } = this
+    const moves = content.kind === 'seal' || content.kind === 'open'
+    const writer = moves ? { ...this.writer, mapVersion: mapVersion(this.writer.mapVersion + 1) } : this.writer
     const sentAt = journal.monotonic()
     const head: RecordHead = { ...writer, ...times, prevHash: journal.end?.hash ?? '' }
     const lastPart = partCount(body) - 1
@@ -355,6 +378,7 @@ export class Ownership {
       if (at === 'full') return { kind: 'full' }
     }
     assert(at !== 'full', 'a record has a message')
+    this.writer = writer
     return { kind: 'appended', sequence: at, sentAt }
   }
 

@@ -12,6 +12,7 @@ import type {
   CommitRequest,
   GetAnswer,
   GetRequest,
+  HoldingsAnswer,
   Outcome,
   OutcomeRequest,
   ScanAnswer,
@@ -120,6 +121,11 @@ export class BusCircle implements Circle {
       tauStart = tauMax(tauStart, answer.tau)
       answers.push(answer)
     }
+    if (partitions.some(({ partition: p }, i) => (answers[i] as BeginAnswer).mapVersion > this.topology.versionOf(p))) {
+      yield* this.fetchMap()
+      const anew = this.topology.map.partitions.map(({ partition: p }) => this.askBegin(p))
+      return yield* this.beginEverywhere(tauStart, anew)
+    }
     const vector: Sequence[] = []
     for (const [i, { partition: p }] of partitions.entries()) {
       const { tau: last, sequence } = answers[i] as BeginAnswer
@@ -140,6 +146,22 @@ export class BusCircle implements Circle {
       vector[p] = closed.sequence
     }
     return { tau: tauStart, vector }
+  }
+
+  /** Ranges have been moved: what every journal says of them (rule 20). */
+  private *fetchMap(): Task<void> {
+    for (const { partition: p } of this.topology.map.partitions) {
+      const asking = this.answered(() =>
+        ask<AdjudicatorRequests, 'holdings'>(
+          this.world,
+          this.topology.adjudicator(p),
+          { kind: 'holdings', clock: this.clock() },
+          this.within(beginMsMax),
+        ),
+      )
+      const { holdings } = asking instanceof Promise ? ((yield asking) as HoldingsAnswer) : asking
+      this.topology.stated(p, holdings)
+    }
   }
 
   /** One question per owner is under way; whoever comes meanwhile goes into the next one. */

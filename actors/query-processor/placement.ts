@@ -1,7 +1,7 @@
 import type { Oid, Partition } from '../../protocol/ids.ts'
 import type { Check, CommitRequest } from '../../protocol/messages.ts'
 import type { Topology } from '../topology.ts'
-import { catalogMarkerKey, relationVersionKey, relationVersionKeyIn, relationVersionOf } from './sql/catalog/keys.ts'
+import { catalogMarkerKey, relationVersionKeyIn, relationVersionOf } from './sql/catalog/keys.ts'
 
 /**
  * A commit request with its leader chosen and its catalog checks where it has keys anyway (rules 9 and 21): one of the partitions with the most
@@ -37,17 +37,16 @@ export function placed(request: CommitRequest, topology: Topology): CommitReques
   for (const oid of changed) {
     for (const { partition } of partitions) {
       asked.add(partition)
-      if (partition !== home) checks.push({ key: relationVersionKeyIn(partition, oid), mode: 'X' })
+      checks.push({ key: relationVersionKeyIn(partition, oid), mode: 'X' })
     }
   }
   if (asked.size === 0) asked.add(home)
   let leader: Partition | undefined
   for (const partition of asked) {
-    for (const oid of used)
-      checks.push({ key: partition === home ? relationVersionKey(oid) : relationVersionKeyIn(partition, oid), mode: 'R' })
+    for (const oid of used) checks.push({ key: relationVersionKeyIn(partition, oid), mode: 'R' })
     if (leader === undefined || (writesIn.get(partition) ?? 0) > (writesIn.get(leader) ?? 0)) leader = partition
   }
   const { boot, counter } = request.id
   const id = { leader: leader as Partition, epoch: topology.epochOf(leader as Partition), boot, counter }
-  return { ...request, id, checks }
+  return { ...request, id, checks, ...(changed.length > 0 && { map: topology.versions() }) }
 }

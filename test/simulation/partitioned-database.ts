@@ -97,12 +97,16 @@ export class PartitionedDatabase implements Simulated {
   /** Resolves when it follows the journal; that it serves is news. */
   private async startOwner(name: ProcessName, world: World, topology: Topology, p: Partition): Promise<void> {
     if (this.hasHealed && name.startsWith('standby')) return
-    const stream = this.streams[p] as SharedStream
-    const log = stream.attach(world)
     const clock = new HighestClock(world.clock)
-    const journal = new Journal(world, log, p)
-    await journal.open(log.last(), () => undefined)
-    const claims = claimsOf({ world, clock, map: this.map, partition: p, log, journal, versionStore: undefined })
+    const followed = this.map.partitions.map(({ partition: of }) => {
+      const log = (this.streams[of] as SharedStream).attach(world)
+      const journal = new Journal(world, log, of)
+      journal.onStated((holdings) => topology.stated(of, holdings))
+      return { log, journal }
+    })
+    for (const { log, journal } of followed) await journal.open(log.last(), () => undefined)
+    const { log, journal } = followed[p] as (typeof followed)[number]
+    const claims = claimsOf({ world, clock, topology, partition: p, log, journal, versionStore: undefined })
     const told = {
       ...claims,
       claim: async (deposed: (error: unknown) => void) => {

@@ -81,6 +81,6 @@ test('journals of another number of partitions are refused', async () => {
   const { logs, circle } = await start()
   await circle.close()
   await expect(start([logs[0] as MemoryLog, new MemoryLog()])).rejects.toThrow(
-    'partition 0 of 2 has other ranges than its journal says',
+    'the journals of 2 partitions are not of one database: some places belong to nobody',
   )
 })

@@ -174,7 +174,13 @@ test('statements come back as they were', () => {
     { kind: 'heartbeat', released: true },
     { kind: 'heartbeat', released: false },
     { kind: 'seal', range, to: partition(4) },
-    { kind: 'open', range, from: partition(4), floor: tau(77) },
+    { kind: 'open', range, from: partition(4), sealed: mapVersion(3), floor: tau(77) },
+    {
+      kind: 'epoch',
+      ranges: [],
+      sealed: [{ range, to: partition(3), version: mapVersion(2), horizon: tau(70) }],
+      opened: [{ from: partition(2), version: mapVersion(9) }],
+    },
   ] as const) {
     const message = lastOf(decodeMessage(encodeLast(statement.kind, head, 'before', 0, encodeStatement(statement))))
     expect(decodeRecord(message, [], 'before')).toEqual({ ...head, ...statement, prevHash: 'before' })
