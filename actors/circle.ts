@@ -5,6 +5,7 @@ import type { Position } from '../observability/metric-families.ts'
 import { assert } from '../protocol/assert.ts'
 import type { Partition } from '../protocol/ids.ts'
 import { horizonLeadMicros } from '../protocol/limits.ts'
+import type { SealedRange } from '../protocol/messages.ts'
 import { tau } from '../protocol/time.ts'
 import { Fenced, HighestClock } from './actor.ts'
 import { Adjudicator } from './adjudicator/adjudicator.ts'
@@ -15,7 +16,7 @@ import { Journal } from './journal/journal.ts'
 import { findOutcome } from './journal/outcome.ts'
 import { Storage } from './storage/storage.ts'
 import type { VersionStore } from './storage/version-store.ts'
-import { evenMap, type RangeMap, Topology } from './topology.ts'
+import { evenMap, singleMap, Topology } from './topology.ts'
 
 /** What of the journal stays although storage has it on disk: for outcome queries, and for looking at. */
 export interface Retention {
@@ -73,7 +74,8 @@ export async function startCircle({
     const log = logs[partition]
     assert(log !== undefined, 'every partition has a log')
     const journal = new Journal(world, log, partition)
-    const claims = claimsOf({ world, clock, map, partition, log, journal, versionStore })
+    journal.onStated((holdings) => topology.stated(partition, holdings))
+    const claims = claimsOf({ world, clock, topology, partition, log, journal, versionStore })
     return { partition, log, journal, adjudicator: new Adjudicator(world, clock, topology, partition, claims) }
   })
   const storages = map.shards.map(({ shard }) => new Storage(world, map, shard, versionStore))
@@ -84,7 +86,7 @@ export async function startCircle({
   for (const { shard } of map.shards) topology.servedHere(shard)
   for (const { partition, log } of places) checkPosition(log, versionStore.applied(partition).sequence)
   await crossbar.lifecycle.start()
-  for (const { partition, journal } of places) checkMap(map, partition, journal)
+  checkMap(topology)
   for (const { adjudicator } of places) await adjudicator.lifecycle.start()
 
   let isOpen = true
@@ -126,7 +128,7 @@ export function positionOf(partition: Partition, log: Log, store: VersionStore |
 export function claimsOf({
   world,
   clock,
-  map,
+  topology,
   partition,
   log,
   journal,
@@ -135,7 +137,7 @@ export function claimsOf({
 }: {
   readonly world: World
   readonly clock: HighestClock
-  readonly map: RangeMap
+  readonly topology: Topology
   readonly partition: Partition
   readonly log: Log
   readonly journal: Journal
@@ -143,16 +145,25 @@ export function claimsOf({
   /** Another process says that it owns the partition. */
   readonly isOwned?: () => boolean
 }): Claims {
-  const ranges = map.partitions.find((place) => place.partition === partition)?.ranges
-  assert(ranges !== undefined, 'the partition is on the map')
+  const isOpened = (sealed: SealedRange): boolean => topology.isOpened({ from: partition, ...sealed })
   return {
     exclusive: log.exclusive,
     crowded: () => log.crowded() || versionStore?.crowded() === true,
     find: (id, tauStart) => findOutcome(journal, world.clock, id, tauStart),
+    holdings() {
+      assert(journal.end !== undefined, 'an owner has claimed')
+      return journal.end.holdings
+    },
+    restatement() {
+      const statement = journal.restatement(isOpened)
+      assert(statement !== undefined, 'an owner has claimed')
+      return statement
+    },
     async claim(deposed) {
       const ownership = await journal.claim({
-        ranges,
-        mapVersion: map.version,
+        ranges: topology.initialRanges(partition),
+        mapVersion: singleMap.version,
+        isOpened,
         leadMicros: horizonLeadMicros,
         deposed: () => deposed(new Fenced(`another owner has claimed partition ${partition}`)),
         ...(isOwned === undefined ? {} : { isOwned }),
@@ -194,9 +205,9 @@ export function checkPosition(log: Log, applied: number): void {
   }
 }
 
-/** What the journal says of its partition's ranges is so: another map would look for keys where nobody has watched over them. */
-export function checkMap({ partitions }: RangeMap, partition: Partition, { end }: Journal): void {
-  const ranges = partitions.find((place) => place.partition === partition)?.ranges
-  if (end === undefined || JSON.stringify(end.ranges) === JSON.stringify(ranges)) return
-  throw new MapRefused(`partition ${partition} of ${partitions.length} has other ranges than its journal says`)
+/** Every place is some partition's, as the journals say: else nobody would watch over its keys, or two would. */
+export function checkMap(topology: Topology): void {
+  const gap = topology.gap()
+  if (gap !== undefined)
+    throw new MapRefused(`the journals of ${topology.map.partitions.length} partitions are not of one database: ${gap}`)
 }

@@ -4,12 +4,11 @@ import { metrics } from '../../observability/metrics.ts'
 import { beginStep, type Traced } from '../../observability/tracing.ts'
 import { assert } from '../../protocol/assert.ts'
 import { SqlError } from '../../protocol/errors.ts'
-import type { Sequence } from '../../protocol/ids.ts'
-import type { KeyRange } from '../../protocol/key.ts'
+import type { MapVersion, Sequence } from '../../protocol/ids.ts'
 import { journalMessageBytesMax } from '../../protocol/limits.ts'
 import type { CommittedTransaction } from '../../protocol/messages.ts'
 import { PackedWrites } from '../../protocol/packed-writes.ts'
-import { type Body, bodyOf, encodeCommit, encodeStatement, type StageMessage } from '../../protocol/record.ts'
+import { type Body, bodyOf, encodeCommit, encodeStatement, type StageMessage, type Statement } from '../../protocol/record.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import type { HighestClock } from '../actor.ts'
 import type { Appended, Ownership, RecordContent } from './journal.ts'
@@ -35,6 +34,14 @@ type Fate =
   | { readonly kind: 'full' }
   /** Nobody here knows: the owner is deposed or stopped. */
   | { readonly kind: 'lost' }
+
+/** What an owner states of its ranges, in a record of its own. */
+export interface Stating {
+  /** Made when it is sent. */
+  content(): Statement
+  /** This has joined and would follow it: it is abandoned instead (rule 20). */
+  bars?(transaction: CommittedTransaction): boolean
+}
 
 /** 'lost': nobody here writes any more. */
 export type StageFate = 'staged' | 'full' | 'lost'
@@ -65,11 +72,14 @@ export class GroupCommit {
   private demanded = tauZero
   private building: Joined[] = []
   private underway: readonly Joined[] = []
-  private wanted: { heartbeat: boolean; ranges: readonly KeyRange[] | undefined; farewell: boolean } = {
-    heartbeat: false,
-    ranges: undefined,
-    farewell: false,
-  }
+  private wanted: { heartbeat: boolean; farewell: boolean } = { heartbeat: false, farewell: false }
+  private statements: {
+    readonly stating: Stating
+    readonly resolve: (outcome: 'stated' | 'full') => void
+    readonly reject: (error: unknown) => void
+  }[] = []
+  /** One batch may go before a statement, and no more. */
+  private statementIsDue = false
   private isSending = false
   private isScheduled = false
   private stopped: unknown
@@ -182,18 +192,25 @@ export class GroupCommit {
     return this.nextAcknowledgement(this.sends + 1)
   }
 
-  /** Repeats the owner's ranges, so that older statements of them may be trimmed (rule 17). */
-  restate(ranges: readonly KeyRange[]): Promise<void> {
-    this.wanted.ranges = ranges
-    this.kick()
-    return this.nextAcknowledgement(this.sends + 1)
+  /** Appends a statement, behind one batch at most of what has joined before. */
+  state(stating: Stating): Promise<'stated' | 'full'> {
+    if (this.stopped !== undefined) return Promise.reject(this.stopped)
+    return new Promise((resolve, reject) => {
+      this.statements.push({ stating, resolve, reject })
+      this.kick()
+    })
+  }
+
+  /** Of the map, as the last acknowledged record has it. */
+  get mapVersion(): MapVersion {
+    return this.ownership.writer.mapVersion
   }
 
   /** The last record of this owner: a successor need not wait for the lease (rule 1). Everything that joined goes before it. */
   async farewell(): Promise<void> {
     while (
       this.stopped === undefined &&
-      (this.isSending || this.isScheduled || this.building.length > 0 || this.staging !== undefined)
+      (this.isSending || this.isScheduled || this.building.length > 0 || this.statements.length > 0 || this.staging !== undefined)
     ) {
       await this.nextAcknowledgement(this.sends)
     }
@@ -212,7 +229,7 @@ export class GroupCommit {
     this.building = []
     this.staging?.settle('lost')
     this.staging = undefined
-    for (const { reject } of this.waiting.splice(0)) reject(error)
+    for (const { reject } of [...this.statements.splice(0), ...this.waiting.splice(0)]) reject(error)
   }
 
   private nextAcknowledgement(after: number): Promise<void> {
@@ -260,8 +277,8 @@ export class GroupCommit {
   }
 
   private hasWork(): boolean {
-    const { heartbeat, ranges, farewell } = this.wanted
-    return this.building.length > 0 || heartbeat || ranges !== undefined || farewell
+    const { heartbeat, farewell } = this.wanted
+    return this.building.length > 0 || heartbeat || farewell || this.statements.length > 0
   }
 
   private async sendOne(): Promise<void> {
@@ -270,9 +287,12 @@ export class GroupCommit {
     const { acknowledged } = this
     const recordTau = tau(Math.max(acknowledged.tau + 1, this.closed + 1, this.demanded + 1, clock))
     const horizon = tau(Math.max(acknowledged.horizon, recordTau, this.asked, clock + this.leadMicros))
-    const batch = this.takeBatch(recordTau)
-    const next = this.content(batch)
+    const statement = this.statementIsDue || this.building.length === 0 ? this.statements.shift() : undefined
+    if (statement !== undefined) this.abandon(statement.stating, recordTau)
+    const batch = statement === undefined ? this.takeBatch(recordTau) : []
+    const next = statement === undefined ? this.content(batch) : this.stating(statement.stating)
     if (next === undefined) return
+    this.statementIsDue = statement === undefined && this.statements.length > 0
     this.sends++
     this.inFlight = recordTau
     this.underway = batch
@@ -287,7 +307,27 @@ export class GroupCommit {
     if (this.stopped !== undefined) return
     this.inFlight = undefined
     this.underway = []
+    statement?.resolve(outcome.kind === 'full' ? 'full' : 'stated')
     this.acknowledge(outcome, times, batch)
+  }
+
+  private stating(stating: Stating): { content: RecordContent; body: Body } {
+    const content = stating.content()
+    this.wanted.heartbeat = false
+    return { content, body: bodyOf(encodeStatement(content)) }
+  }
+
+  /** What the statement leaves no room for. Its tau is spent: whoever was refused because of them tries again from there. */
+  private abandon({ bars }: Stating, recordTau: Tau): void {
+    if (bars === undefined) return
+    const barred = this.building.filter(({ transaction }) => bars(transaction))
+    if (barred.length === 0) return
+    this.building = this.building.filter((joined) => !barred.includes(joined))
+    this.demand(recordTau)
+    for (const joined of barred) {
+      joined.fixed(recordTau)
+      joined.settled({ kind: 'late', tau: recordTau })
+    }
   }
 
   private acknowledge(outcome: Appended, times: { readonly tau: Tau; readonly horizon: Tau }, batch: readonly Joined[]): void {
@@ -355,14 +395,9 @@ export class GroupCommit {
       const content = { kind: 'commit', transactions: batch.map(({ transaction }) => transaction) } as const
       return { content, body: encodeCommit(batch) }
     }
-    let content: RecordContent & { kind: 'epoch' | 'heartbeat' }
-    if (wanted.ranges !== undefined) {
-      content = { kind: 'epoch', ranges: wanted.ranges }
-      wanted.ranges = undefined
-    } else if (wanted.heartbeat || wanted.farewell) {
-      content = { kind: 'heartbeat', released: wanted.farewell && !wanted.heartbeat }
-      if (content.released) wanted.farewell = false
-    } else return undefined
+    if (!wanted.heartbeat && !wanted.farewell) return undefined
+    const content = { kind: 'heartbeat', released: wanted.farewell && !wanted.heartbeat } as const
+    if (content.released) wanted.farewell = false
     wanted.heartbeat = false
     return { content, body: bodyOf(encodeStatement(content)) }
   }
