@@ -20,10 +20,11 @@ import { families, type Reading } from '../observability/metric-families.ts'
 import { openTracing, type Tracing } from '../observability/open-tracing.ts'
 import { exportSettings, OtelRefused } from '../observability/otel-environment.ts'
 import { exposition, expositionType } from '../observability/prometheus.ts'
+import { type Keeping, storageId } from './bootstrap.ts'
 import { type CircleParts, MapRefused, type RunningCircle, startCircle } from './circle.ts'
 import { type Config, configDefaults } from './config.ts'
 import { createFrontend, type FrontendConfig } from './frontend/frontend.ts'
-import { NobodyOwns, startMember } from './member.ts'
+import { type MemberParts, NobodyOwns, startMember } from './member.ts'
 import { QueryProcessor } from './query-processor/query-processor.ts'
 import { SpillDirectory } from './query-processor/spill.ts'
 import { damageOf } from './storage/lmdb-file.ts'
@@ -44,6 +45,8 @@ export interface ClusterOptions extends Partial<Config> {
   readonly onFailure?: (actor: string, error: unknown) => void
   /** Is given the spans of sampled transactions (`traceSample`), and nobody else. */
   readonly collector?: Collector
+  /** How snapshots and trims go about their work on NATS. */
+  readonly keeping?: Keeping
   /** The OTEL_* variables; the process's own by default. */
   readonly environment?: Readonly<Record<string, string | undefined>>
 }
@@ -83,7 +86,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const circle =
       joined === undefined
         ? await startCircle(await openStores(world, directory, config.partitions))
-        : await startJoined(world, joined, roles, directory, () => listens)
+        : await startJoined(world, joined, { ...config, keeping: options.keeping }, directory, () => listens)
     closers.push(() => circle.close())
     let sessions = (): number => 0
     const metricsUrl = await showMetrics(config, circle, tracing, () => sessions(), closers)
@@ -266,18 +269,33 @@ function storeIn(world: World, { path }: DataDirectory): VersionStore {
 /** The actors of this process's roles; rows that an embedded journal has written belong to that journal. */
 async function startJoined(
   world: World,
-  { logs, database }: Joined,
-  roles: Config['roles'],
+  { logs, database, objects: openObjects }: Joined,
+  { roles, keeping }: Pick<Config, 'roles'> & Pick<MemberParts, 'keeping'>,
   directory: DataDirectory | undefined,
   listens: () => string,
 ): Promise<RunningCircle> {
   const called = processName()
-  if (directory === undefined) return await startMember({ world, logs, roles, called, listens, versionStore: undefined })
+  if (directory === undefined) {
+    const objects = roles.has('adjudicator') ? await openObjects() : undefined
+    return await startMember({ world, logs, roles, called, listens, versionStore: undefined, objects, keeping })
+  }
   const { path } = directory
   if (realFiles.list(path).some((name) => name.startsWith('journal')))
     throw new StartError(`${path} has a journal of its own: start it without --bus, or name another directory with --data`)
   belongTo(directory, database)
-  return await startMember({ world, logs, roles, called, listens, versionStore: storeIn(world, directory) })
+  const objects = await openObjects()
+  const id = await storageId(world, `${path}/storage-id`)
+  return await startMember({
+    world,
+    logs,
+    roles,
+    called,
+    listens,
+    versionStore: storeIn(world, directory),
+    objects,
+    storageId: id,
+    keeping,
+  })
 }
 
 function readNamed(path: string): Buffer {

@@ -1,5 +1,6 @@
 /** One process of a database on NATS: the actors of its roles, behind the same bus and the same journals as everybody's. */
 import type { Log } from '../bus/log.ts'
+import type { Objects } from '../bus/objects.ts'
 import type { World } from '../bus/world.ts'
 import type { Position } from '../observability/metric-families.ts'
 import { assert } from '../protocol/assert.ts'
@@ -7,6 +8,7 @@ import type { Partition, Sequence } from '../protocol/ids.ts'
 import { tau } from '../protocol/time.ts'
 import { HighestClock } from './actor.ts'
 import { Adjudicator } from './adjudicator/adjudicator.ts'
+import { type Keeping, keepingDefault, StorageKeeping, TrimBounds } from './bootstrap.ts'
 import { checkMap, checkPosition, claimsOf, positionOf, type RunningCircle } from './circle.ts'
 import type { Role } from './config.ts'
 import { Crossbar } from './crossbar/crossbar.ts'
@@ -27,6 +29,11 @@ export interface MemberParts {
   readonly listens: () => string
   /** Where the process stores rows. */
   readonly versionStore: VersionStore | undefined
+  /** Where the database keeps its snapshots, for storage and for owners. */
+  readonly objects?: Objects | undefined
+  /** The name of the storage actor. */
+  readonly storageId?: string
+  readonly keeping?: Keeping | undefined
 }
 
 /** Nobody answers for a partition. */
@@ -37,15 +44,15 @@ export class NobodyOwns extends Error {
 /** Readers of several journals are behind by no more. */
 const mapMicrosMax = 5_000_000
 const ownedMsMax = 60_000
-const trimDelayMs = 5_000
-/** What is in a journal stays, so that a storage actor may join, until it fills this much. */
+/** Room is short when a journal fills this much: then storage actors that lag behind are not waited for. */
 const keptBytesMax = 2 ** 28
 
 /**
  * Starts what the roles ask for, and resolves when every partition has an owner, here or elsewhere. An adjudicator whose partition is owned
  * stands by: it follows the journal and claims when the owner falls silent.
  */
-export async function startMember({ world, logs, roles, called, listens, versionStore }: MemberParts): Promise<RunningCircle> {
+export async function startMember(parts: MemberParts): Promise<RunningCircle> {
+  const { world, logs, roles, called, listens, versionStore, objects, storageId: id, keeping = keepingDefault } = parts
   const map = evenMap(logs.length)
   const topology = new Topology(map)
   const clock = new HighestClock(world.clock)
@@ -71,6 +78,11 @@ export async function startMember({ world, logs, roles, called, listens, version
       return { partition, epoch, applied: versionStore?.applied(partition).sequence }
     }),
   }))
+  const storageKeeping =
+    versionStore === undefined || objects === undefined || id === undefined
+      ? undefined
+      : new StorageKeeping({ world, objects, logs, map, store: versionStore, id, keeping })
+  await storageKeeping?.prepare()
   const storages = versionStore === undefined ? [] : map.shards.map(({ shard }) => new Storage(world, map, shard, versionStore))
   for (const storage of storages) await storage.lifecycle.start()
   if (versionStore !== undefined) for (const { shard } of map.shards) topology.servedHere(shard)
@@ -97,6 +109,7 @@ export async function startMember({ world, logs, roles, called, listens, version
   presence.speakFor(adjudicators, storages)
   const close = async (): Promise<void> => {
     isOpen = false
+    storageKeeping?.close()
     attendance.close()
     presence.close()
     for (const [, { lifecycle }] of adjudicators) await lifecycle.drain()
@@ -121,17 +134,26 @@ export async function startMember({ world, logs, roles, called, listens, version
     await close().catch(() => {})
     throw error
   }
+  storageKeeping?.start()
+  const bounds = objects === undefined ? undefined : new TrimBounds(world, objects, keeping)
+  const isShort = (p: number): boolean => (logs[p]?.bytesUsed() ?? 0) > keptBytesMax || logs[p]?.crowded() === true
+  const trim = async (): Promise<void> => {
+    const own = adjudicators.filter(([, { epoch }]) => epoch !== undefined)
+    if (bounds === undefined || own.length === 0) return
+    const bound = await bounds.look(logs.length, isShort)
+    for (const [partition, adjudicator] of own) {
+      const { journal } = places[partition] as (typeof places)[number]
+      const { end } = journal
+      if (adjudicator.epoch === undefined || end === undefined) continue
+      const olderThan = isShort(partition) ? end.tau : Math.max(0, end.tau - keeping.recordsMicros)
+      if (journal.trim(bound[partition] as Sequence, tau(olderThan))) adjudicator.restate().catch(() => {})
+    }
+  }
   const trimLater = (): void => {
-    world.clock.after(trimDelayMs, () => {
-      if (!isOpen || versionStore === undefined) return
-      for (const [partition, adjudicator] of adjudicators) {
-        const { log, journal } = places[partition] as (typeof places)[number]
-        const { end } = journal
-        if (adjudicator.epoch === undefined || end === undefined) continue
-        if (log.bytesUsed() < keptBytesMax && !log.crowded()) continue
-        if (journal.trim(versionStore.synced(partition), tau(end.tau))) adjudicator.restate().catch(() => {})
-      }
-      trimLater()
+    world.clock.after(keeping.sayMs, () => {
+      if (!isOpen) return
+      // Where objects cannot be had, nothing is trimmed: the next one tries again.
+      trim().then(trimLater, trimLater)
     })
   }
   trimLater()

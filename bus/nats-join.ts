@@ -4,7 +4,9 @@ import { NatsBus } from './nats.ts'
 import { Nats, type NatsOptions } from './nats-connection.ts'
 import { type Database, joinDatabase } from './nats-database.ts'
 import { NatsLog } from './nats-log.ts'
+import { NatsObjects, snapshotBucket } from './nats-objects.ts'
 import { checkJetStream } from './nats-streams.ts'
+import type { Objects } from './objects.ts'
 import type { Clock } from './world.ts'
 
 export interface JoinOptions extends NatsOptions {
@@ -22,6 +24,8 @@ export interface Joined {
   /** Tells this database from all others. */
   readonly database: string
   readonly serverVersion: string
+  /** Where the database keeps its snapshots; made when it is not there. */
+  objects(): Promise<Objects>
   close(): Promise<void>
 }
 
@@ -51,7 +55,9 @@ export async function joinNats(options: JoinOptions, clock: Clock): Promise<Join
     }
     const bus = new NatsBus(messages, clock, codec)
     closers.push(async () => bus.close())
-    return { bus, logs, database: database.id, serverVersion: messages.connection.info?.version ?? '', close }
+    const bucket = { bucket: snapshotBucket(), create: true, ...(replicas === undefined ? {} : { replicas }) }
+    const objects = (): Promise<Objects> => NatsObjects.open(messages, clock, bucket)
+    return { bus, logs, database: database.id, serverVersion: messages.connection.info?.version ?? '', objects, close }
   } catch (error) {
     await close()
     throw error

@@ -27,6 +27,7 @@ export class LmdbSnapshot implements StoreSnapshot {
   private readonly tables: LmdbTables
   private readonly transaction: ReadTransaction
   private last: string | undefined
+  private isOpen = true
 
   constructor(tables: LmdbTables) {
     this.tables = tables
@@ -66,7 +67,8 @@ export class LmdbSnapshot implements StoreSnapshot {
   }
 
   close(): void {
-    this.transaction.done()
+    if (this.isOpen) this.transaction.done()
+    this.isOpen = false
   }
 }
 
