@@ -7,54 +7,88 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startServer } from '../integration/server-process.ts'
+import { startNats } from '../support/nats-server.ts'
 import { startPeer } from './postgres.ts'
 import { header, report, reportStart } from './report.ts'
 import { type Measure, median, type Side } from './side.ts'
 import { startMs } from './starts.ts'
-import { loadAccounts, loadTable, type Workload, workloads, writeFiles } from './workloads.ts'
+import { loadAccounts, loadTable, natsWorkloads, type Workload, workloads, writeFiles } from './workloads.ts'
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '5' }, only: { type: 'string' } },
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '5' },
+    only: { type: 'string' },
+    port: { type: 'string', default: '25432' },
+  },
 })
 const rounds = Number(values.rounds)
 const seconds = Number(values.seconds)
-const startPort = 25_434
+/** PostgreSQL's; servers that are started again and again take the one after the next. */
+const port = Number(values.port)
+const startPort = port + 2
 const wanted = (name: string): boolean => values.only === undefined || name.includes(values.only)
 
-const peer = startPeer(25_432)
+const peer = startPeer(port)
 if (peer === undefined) {
   process.stdout.write('PostgreSQL is not installed (Debian: apt-get install postgresql-15): nothing to compare with, skipped.\n')
   process.exit(0)
 }
 const directory = mkdtempSync(join(tmpdir(), 'taudb-bench-'))
-const data = join(directory, 'data')
-const taudb = await startServer(['--port', '0', '--data', data])
-const sides: readonly Side[] = [
-  { name: 'taudb', port: taudb.port, pids: () => [taudb.pid] },
-  { name: 'postgres', port: peer.port, pids: peer.pids },
-]
+const postgres: Side = { name: 'postgres', port: peer.port, pids: peer.pids }
+const isWanted = ({ name, clients }: Workload): boolean => wanted(`${name} ${clients}`)
 try {
   const machine = `${cpus().length} cores, Node ${process.version}`
   process.stdout.write(`${peer.version}, ${machine}, ${rounds} rounds of ${seconds} s in alternation; loading ...\n\n`)
   writeFiles(directory)
-  for (const side of sides) loadAccounts(side, directory)
-  for (const side of sides) loadTable(side, directory)
+  loadAccounts(postgres, directory)
+  const isEmbedded = workloads.some(isWanted) || wanted('start')
+  if (isEmbedded) loadTable(postgres, directory)
   header()
-  for (const workload of workloads) if (wanted(`${workload.name} ${workload.clients}`)) compare(workload)
-  await taudb.stop()
-  const recovery = ['--data', data]
-  if (wanted('start')) {
-    const sql = 'SELECT count(*) FROM scanned WHERE id = 5'
-    reportStart('start with 1M rows on disk, to first answer', '< 1 s', await startMs(recovery, sql, 5, startPort))
-    reportStart('start --ephemeral, to first answer', '< 300 ms', await startMs(['--ephemeral'], 'SELECT 1', 5, startPort))
-  }
+  if (isEmbedded) await embedded()
+  if (natsWorkloads.some(isWanted)) await onNats()
 } finally {
-  await taudb.stop()
   peer.stop()
   rmSync(directory, { recursive: true, force: true })
 }
 
-function compare(workload: Workload): void {
+/** One process, its journal in its data directory. */
+async function embedded(): Promise<void> {
+  const data = join(directory, 'data')
+  const taudb = await startServer(['--port', '0', '--data', data])
+  try {
+    const side: Side = { name: 'taudb', port: taudb.port, pids: () => [taudb.pid] }
+    loadAccounts(side, directory)
+    loadTable(side, directory)
+    for (const workload of workloads) if (isWanted(workload)) compare(workload, side)
+  } finally {
+    await taudb.stop()
+  }
+  if (!wanted('start')) return
+  const sql = 'SELECT count(*) FROM scanned WHERE id = 5'
+  reportStart('start with 1M rows on disk, to first answer', '< 1 s', await startMs(['--data', data], sql, 5, startPort))
+  reportStart('start --ephemeral, to first answer', '< 300 ms', await startMs(['--ephemeral'], 'SELECT 1', 5, startPort))
+}
+
+/** One process with every role, its journal on a nats-server whose CPU counts as well. */
+async function onNats(): Promise<void> {
+  const nats = await startNats()
+  try {
+    const taudb = await startServer(['--port', '0', '--bus', nats.url, '--data', join(directory, 'nats')])
+    try {
+      const side: Side = { name: 'taudb', port: taudb.port, pids: () => [taudb.pid, nats.server.pid ?? 0] }
+      loadAccounts(side, directory)
+      for (const workload of natsWorkloads) if (isWanted(workload)) compare(workload, side)
+    } finally {
+      await taudb.stop()
+    }
+  } finally {
+    await nats.dispose()
+  }
+}
+
+function compare(workload: Workload, taudb: Side): void {
+  const sides = [taudb, postgres] as const
   const measures: Record<Side['name'], Measure[]> = { taudb: [], postgres: [] }
   const count = Math.min(rounds, workload.roundsMax ?? rounds)
   for (let round = 0; round <= count; round++) {

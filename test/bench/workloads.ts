@@ -112,3 +112,13 @@ export const workloads: readonly Workload[] = [
   load('COPY, rows', 'copied', ['-c', '\\copy copied FROM copied.tsv'], copiedRows),
   load('INSERT of 1,000 rows, rows', 'inserted', ['-f', 'inserted.sql'], insertedRows),
 ]
+
+/** One process with its journal on one nats-server that syncs every append. The transfers are the curve of what a commit costs with many clients. */
+export const natsWorkloads: readonly Workload[] = [
+  pgbench('nats: point select, prepared', 8, 'prepared', select, '>= 0.7'),
+  pgbench('nats: two-row transfer', 1, 'prepared', transfers),
+  pgbench('nats: two-row transfer', 8, 'prepared', transfers, '>= 0.8'),
+  pgbench('nats: two-row transfer', 16, 'prepared', transfers),
+  pgbench('nats: two-row transfer', 32, 'prepared', transfers),
+  pgbench('nats: two-row transfer', 64, 'prepared', transfers, '>= 1.5'),
+]
