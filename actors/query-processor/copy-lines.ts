@@ -6,6 +6,8 @@ const carriageReturn = 13
 const backslash = 92
 const dot = 46
 
+const noRoom = Buffer.alloc(0)
+
 /**
  * Cuts the bytes of a COPY FROM into lines, whatever chunks they come in. The first line's end (LF, CR or CRLF) decides for all. In CSV a
  * newline within quotes belongs to the field, in text one behind a backslash does.
@@ -14,7 +16,9 @@ export class CopyLines {
   private readonly isCsv: boolean
   private readonly quote: number
   private readonly escape: number
-  private rest: Buffer = Buffer.alloc(0)
+  private rest: Buffer = noRoom
+  /** What `rest` is the beginning of, where bytes were joined. Lines handed out are views into it: nothing in it is written twice. */
+  private room: Buffer = noRoom
   /** Comes behind `rest`. */
   private following: Buffer | undefined
   private at = 0
@@ -44,7 +48,23 @@ export class CopyLines {
   }
 
   private join(chunk: Buffer): void {
-    this.rest = this.at === this.rest.length ? chunk : Buffer.concat([this.rest.subarray(this.at), chunk])
+    const length = this.rest.length + chunk.length
+    if (this.at < this.rest.length && length <= this.room.length) {
+      chunk.copy(this.room, this.rest.length)
+      this.rest = this.room.subarray(0, length)
+      return
+    }
+    if (this.at === this.rest.length) {
+      this.rest = chunk
+      this.room = noRoom
+    } else {
+      const kept = this.rest.subarray(this.at)
+      // Twice as much each time: a line of megabytes comes in hundreds of chunks.
+      this.room = Buffer.allocUnsafe(2 * (kept.length + chunk.length))
+      kept.copy(this.room)
+      chunk.copy(this.room, kept.length)
+      this.rest = this.room.subarray(0, kept.length + chunk.length)
+    }
     this.scanned -= this.at
     this.at = 0
   }
