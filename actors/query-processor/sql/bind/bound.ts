@@ -217,7 +217,19 @@ export type FromItem =
       readonly right: FromItem
       /** CROSS JOIN is an inner join without one. USING and NATURAL have been rewritten. */
       readonly condition: Expr | undefined
+      /** Two items of a FROM clause with a comma between them. */
+      readonly comma?: true
+      /** The columns of USING or NATURAL and its alias: for those who show the query. */
+      readonly using?: { readonly columns: readonly UsingColumn[]; readonly alias: string | undefined }
     }
+
+/** A name that both sides have, and what it means by itself. */
+export interface UsingColumn {
+  readonly name: string
+  readonly left: Expr
+  readonly right: Expr
+  readonly merged: Expr
+}
 
 /** A common table expression, computed at most once unless inlined. `id` is what FromItem 'cte' names. */
 export type CommonTable =

@@ -20,7 +20,10 @@ export function bindFromClause(scope: QueryScope, nodes: readonly Node[] | undef
     requireDistinctNames(scope, scope.namespace, bound.namespace)
     setLateral(bound.namespace, { only: true, ok: true })
     scope.namespace = [...scope.namespace, ...bound.namespace]
-    from = from === undefined ? bound.item : { kind: 'join', join: 'inner', left: from, right: bound.item, condition: undefined }
+    from =
+      from === undefined
+        ? bound.item
+        : { kind: 'join', join: 'inner', left: from, right: bound.item, condition: undefined, comma: true }
   }
   setLateral(scope.namespace, { only: false, ok: true })
   return from

@@ -1,4 +1,4 @@
-import type { Expr, FromItem } from './bound.ts'
+import type { Expr, FromItem, UsingColumn } from './bound.ts'
 import { allCoerceTo, coerceToBoolean, coerceType, selectCommonType, typeRef } from './coerce.ts'
 import { bindCondition } from './expression.ts'
 import { requireDistinctNames, rowType } from './namespace.ts'
@@ -34,9 +34,23 @@ export function bindJoin(scope: QueryScope, node: JoinExpr, bindSide: (node: Nod
   const shared = node.isNatural
     ? leftColumns.map((column) => column.name).filter((name) => rightColumns.some((column) => column.name === name))
     : (node.usingClause ?? []).map(text)
-  const { merged, condition: using, restLeft, restRight } = mergeColumns(scope, join, shared, leftColumns, rightColumns)
+  const {
+    merged,
+    condition: using,
+    usingColumns,
+    restLeft,
+    restRight,
+  } = mergeColumns(scope, join, shared, leftColumns, rightColumns)
   const condition = node.quals === undefined ? using : bindOn(scope, node.quals, inputs)
-  const item: FromItem = { kind: 'join', join, left: left.item, right: right.item, condition }
+  const alias = node.join_using_alias?.aliasname
+  const item: FromItem = {
+    kind: 'join',
+    join,
+    left: left.item,
+    right: right.item,
+    condition,
+    ...(usingColumns.length === 0 ? {} : { using: { columns: usingColumns, alias } }),
+  }
   const columns = [...merged, ...restLeft, ...restRight]
   return { item, namespace: namespaceOf(scope, node, inputs, columns, merged) }
 }
@@ -68,6 +82,7 @@ function mergeColumns(
   const { statement } = scope
   const merged: NamespaceColumn[] = []
   const conditions: Expr[] = []
+  const usingColumns: UsingColumn[] = []
   const taken = new Set<NamespaceColumn>()
   const find = (columns: readonly NamespaceColumn[], name: string, side: string): NamespaceColumn => {
     const found = columns.filter((column) => column.name === name)
@@ -88,12 +103,14 @@ function mergeColumns(
     const right = find(rightColumns, name, 'right')
     const equal = makeOperator(statement, [{ String: { sval: '=' } }], { ...left.expr }, { ...right.expr }, -1)
     conditions.push(coerceToBoolean(statement, equal, 'JOIN/USING'))
-    merged.push(mergeColumn(scope, join, left, right))
+    const both = mergeColumn(scope, join, left, right)
+    merged.push(both)
+    usingColumns.push({ name, left: left.expr, right: right.expr, merged: both.expr })
   })
   const condition: Expr | undefined =
     conditions.length > 1 ? { kind: 'and', type: conditions[0]!.type, arguments: conditions } : conditions[0]
   const rest = (columns: readonly NamespaceColumn[]) => columns.filter((column) => !taken.has(column))
-  return { merged, condition, restLeft: rest(leftColumns), restRight: rest(rightColumns) }
+  return { merged, condition, usingColumns, restLeft: rest(leftColumns), restRight: rest(rightColumns) }
 }
 
 /** buildMergedJoinVar: the left column, the right one for RIGHT JOIN, whichever is there for FULL JOIN. */

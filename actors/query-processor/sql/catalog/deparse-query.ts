@@ -1,5 +1,5 @@
 import { assert } from '../../../../protocol/assert.ts'
-import type { CommonTable, Expr, FromItem, OutputColumn, OutputSort, Query, RelationId } from '../bind/bound.ts'
+import type { CommonTable, Expr, FromItem, OutputColumn, OutputSort, Query, RelationId, UsingColumn } from '../bind/bound.ts'
 import type { Node, SelectStmt } from '../bind/parse-tree.ts'
 import {
   type DeparseOptions,
@@ -43,6 +43,7 @@ class QueryText {
   private readonly parent: QueryText | undefined
   private readonly named = new Map<RelationId, Named>()
   private readonly rawSubqueries = new Map<RelationId, SelectStmt | undefined>()
+  private readonly merged: UsingColumn[] = []
   private readonly lent = new Map<RelationId, Expr>()
   private readonly cteNames = new Map<number, string>()
   private qualified = true
@@ -116,6 +117,7 @@ class QueryText {
     if (query.locking.length > 0) throw notPrintable('FOR UPDATE')
     const leaves = leavesOf(query.from)
     this.name(leaves, raw?.fromClause ?? [])
+    this.noteMerged(query.from, leaves)
     for (const aggregate of query.lent) this.lent.set(aggregate.lentAs!, aggregate)
     this.qualified = this.parent !== undefined || leaves.length !== 1
     const distinct =
@@ -138,7 +140,9 @@ class QueryText {
   private target(expr: Expr, name: string): string {
     const text = this.expr(expr)
     const own =
-      expr.kind === 'column' && this.lentOf(expr.relation) === undefined ? this.columnOf(expr.relation, expr.column) : undefined
+      expr.kind === 'column' && this.lentOf(expr.relation) === undefined
+        ? this.columnOf(expr.relation, expr.column)
+        : this.mergedName(expr)
     if (!this.namesVisible && name === '?column?') return text
     return own === name ? text : `${text} AS ${quoteIdentifier(name)}`
   }
@@ -151,8 +155,7 @@ class QueryText {
   /* ---------------------------------------------------------------- FROM */
 
   private fromList(item: FromItem): string {
-    const isComma = item.kind === 'join' && item.join === 'inner' && item.condition === undefined
-    if (!isComma) return this.from(item)
+    if (item.kind !== 'join' || item.comma !== true) return this.from(item)
     return `${this.fromList(item.left)},${line(this.indent + 4)}${this.from(item.right)}`
   }
 
@@ -162,9 +165,52 @@ class QueryText {
     const left = this.from(item.left)
     const right = item.right.kind === 'join' && this.pretty ? `(${this.from(item.right)})` : this.from(item.right)
     const word = condition === undefined ? 'CROSS JOIN' : join === 'inner' ? 'JOIN' : `${join.toUpperCase()} JOIN`
-    const on = condition === undefined ? '' : ` ON ${this.pretty ? this.expr(condition) : `(${this.expr(condition)})`}`
+    const using = this.usingText(item)
+    const on = using ?? (condition === undefined ? '' : ` ON ${this.pretty ? this.expr(condition) : `(${this.expr(condition)})`}`)
     const text = `${left}${line(this.indent + 5)}${word} ${right}${on}`
     return this.pretty ? text : `(${text})`
+  }
+
+  /** USING, as long as its columns are still called alike and it is clear whose they are; undefined: ON says the same. */
+  private usingText({ using }: FromItem & { kind: 'join' }): string | undefined {
+    if (using === undefined) return undefined
+    const names: string[] = []
+    for (const { left, right } of using.columns) {
+      const name = this.nameOf(left)
+      if (name === undefined || name !== this.nameOf(right)) return undefined
+      names.push(quoteIdentifier(name))
+    }
+    const alias = using.alias === undefined ? '' : ` AS ${quoteIdentifier(using.alias)}`
+    return ` USING (${names.join(', ')})${alias}`
+  }
+
+  /** What a column of a join's side is called by itself. */
+  private nameOf(expr: Expr): string | undefined {
+    if (expr.kind === 'column') return this.columnOf(expr.relation, expr.column)
+    const [first] = expr.kind === 'coalesce' ? expr.arguments : []
+    return first === undefined ? undefined : this.nameOf(first)
+  }
+
+  /** The bare name of a merged column of this query, or of an enclosing one that nothing here hides. */
+  private mergedName(expr: Expr): string | undefined {
+    const own = this.merged.find(({ merged }) => isCopy(expr, merged))
+    if (own !== undefined) return this.nameOf(own.left)
+    const name = this.parent?.mergedName(expr)
+    return name === undefined || [...this.named.values()].some(({ columns }) => columns.includes(name)) ? undefined : name
+  }
+
+  /** Columns of FULL JOIN ... USING and of sides of several types have no table: their bare names, where no other column has them. */
+  private noteMerged(item: FromItem | undefined, leaves: readonly FromLeaf[]): void {
+    if (item?.kind !== 'join') return
+    this.noteMerged(item.left, leaves)
+    this.noteMerged(item.right, leaves)
+    for (const column of item.using?.columns ?? []) {
+      if (column.merged.kind === 'column' || this.usingText(item) === undefined) continue
+      const name = this.nameOf(column.left)
+      const inside = leavesOf(item)
+      const others = leaves.filter((leaf) => !inside.includes(leaf))
+      if (!others.some((leaf) => this.named.get(leaf.id)?.columns.includes(name) === true)) this.merged.push(column)
+    }
   }
 
   private leaf(item: FromLeaf): string {
@@ -302,6 +348,10 @@ class QueryText {
       },
       wholeRow: (relation) => `${quoteIdentifier(this.relationOf(relation).name)}.*`,
       quotedRelation: quotedRelationMark,
+      merged: (expr) => {
+        const name = this.mergedName(expr)
+        return name === undefined ? undefined : quoteIdentifier(name)
+      },
       query: (query) => {
         const child = this.child()
         child.namesVisible = false
@@ -324,6 +374,15 @@ class QueryText {
   private columnOf(relation: RelationId, column: number): string | undefined {
     return this.relationOf(relation).columns[column]
   }
+}
+
+/** Every use of a merged column is a copy of it with the same parts. */
+function isCopy(expr: Expr, merged: Expr): boolean {
+  if (expr === merged) return true
+  if (expr.kind === 'coalesce') return merged.kind === 'coalesce' && expr.arguments === merged.arguments
+  if (expr.kind === 'call') return merged.kind === 'call' && expr.arguments === merged.arguments
+  if (expr.kind !== 'relabel' && expr.kind !== 'viaText' && expr.kind !== 'typmod') return false
+  return merged.kind === expr.kind && expr.argument === merged.argument
 }
 
 type FromLeaf = Exclude<FromItem, { readonly kind: 'join' }>

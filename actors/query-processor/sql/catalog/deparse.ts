@@ -35,6 +35,8 @@ export interface DeparseOptions {
   /** What stands for a relation inside a quoted regclass literal. */
   quotedRelation(oid: Oid): string
   query(query: Query): string
+  /** A name that stands for the whole expression: a column that USING has merged. */
+  merged?(expr: Expr): string | undefined
 }
 
 export function typeText(type: TypeRef): string {
@@ -85,6 +87,8 @@ export const startsLine = (text: string): boolean => text.startsWith(lineBreak)
 
 /** One expression; `parent` decides about parentheses in pretty form. */
 export function deparse(expr: Expr, options: DeparseOptions, parent?: Expr): string {
+  const merged = options.merged?.(expr)
+  if (merged !== undefined) return merged
   const text = deparseBare(expr, options)
   return options.pretty && parent !== undefined && !canBareInside(expr, parent) ? `(${text})` : text
 }
