@@ -178,6 +178,7 @@ async function join(servers: readonly string[], config: Config): Promise<Joined>
   const { partitions, journalReplicas, journalBytesMax } = config
   const options: JoinOptions = {
     ...natsOptions(servers, config),
+    inbox: [...config.roles].sort().join('-'),
     ...(partitions === undefined ? {} : { partitions }),
     ...(journalReplicas === undefined ? {} : { replicas: journalReplicas }),
     ...(journalBytesMax === undefined ? {} : { journalBytesMax }),
@@ -200,7 +201,8 @@ export async function examineServers(config: Config): Promise<Finding[]> {
   const { examine } = await import('../bus/nats-doctor.ts')
   const { bus: servers = [], natsMonitor: monitors } = config
   try {
-    return await examine({ ...natsOptions(servers, config), ...(monitors === undefined ? {} : { monitors }) }, realClock)
+    const options = { ...natsOptions(servers, config), inbox: 'operator' }
+    return await examine({ ...options, ...(monitors === undefined ? {} : { monitors }) }, realClock)
   } catch (error) {
     throw explained(error, config)
   }

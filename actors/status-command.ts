@@ -17,7 +17,7 @@ export async function showStatus(config: Config, print: Print): Promise<number> 
   const [machine] = processName().split(':')
   if (servers === undefined) return await probe(config, print)
   try {
-    const survey = await openSurvey(natsOptions(servers, config), realClock)
+    const survey = await openSurvey({ ...natsOptions(servers, config), inbox: 'operator' }, realClock)
     try {
       for (;;) {
         const seen = await survey.look()

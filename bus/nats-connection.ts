@@ -8,6 +8,8 @@ import type { Clock } from './world.ts'
 export interface NatsOptions {
   /** nats://[user[:password]@]host[:port] or tls://... Several are the servers of one cluster. */
   readonly servers: readonly string[]
+  /** Answers come to names below `_INBOX.<inbox>`, so that the servers' permissions can tell whose they are. */
+  readonly inbox?: string
   /** Shown by the server's monitoring. */
   readonly name?: string
   readonly user?: string
@@ -62,10 +64,11 @@ export class Nats {
     const until = clock.monotonic() + (options.connectMsMax ?? connectMsMaxDefault) * 1_000
     for (;;) {
       try {
-        return new Nats(await connect(settings), clock, createInbox())
+        return await listening(new Nats(await connect(settings), clock, createInbox(settings.inboxPrefix)))
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error)
         const isForbidden = /authorization|authentication|permission|certificate|tls|user authentication/i.test(why)
+        if (error instanceof BusRefused) throw error
         if (isForbidden || clock.monotonic() > until) throw refused(settings.servers, why, isForbidden)
         await clock.sleep(retryMs)
       }
@@ -125,6 +128,15 @@ export class Nats {
   }
 }
 
+/** A connection that no answer reaches is none. */
+async function listening(nats: Nats): Promise<Nats> {
+  await nats.connection.flush()
+  const { forbidden } = nats.replies
+  if (forbidden === undefined) return nats
+  await nats.close()
+  throw new BusRefused(`NATS keeps us from our answers (${forbidden.message}): this user is for another role, or lacks a permission`)
+}
+
 function refused(servers: NodeConnectionOptions['servers'], why: string, isForbidden: boolean): BusRefused {
   const whom = Array.isArray(servers) ? servers.join(', ') : servers
   const advice = isForbidden
@@ -148,6 +160,7 @@ async function settingsOf(options: NatsOptions): Promise<NodeConnectionOptions> 
   return {
     servers: urls.map(({ hostname, port }) => `${hostname}:${port === '' ? 4222 : port}`),
     name: options.name ?? 'taudb',
+    ...(options.inbox === undefined ? {} : { inboxPrefix: `_INBOX.${options.inbox}` }),
     ...(user === undefined ? {} : { user }),
     ...(pass === undefined ? {} : { pass }),
     ...(options.token === undefined ? {} : { token: options.token }),

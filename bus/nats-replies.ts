@@ -22,6 +22,8 @@ export class Replies {
   private readonly clock: Clock
   private readonly prefix: string
   private readonly waiting = new Map<string, Waiting>()
+  /** The server does not let us listen for answers. */
+  forbidden: Error | undefined
   private counter = 0
   private isSweeping = false
 
@@ -30,7 +32,12 @@ export class Replies {
     this.connection = connection
     this.clock = clock
     this.prefix = `${prefix}.`
-    connection.subscribe(`${this.prefix}*`, { callback: (_, reply) => this.arrived(reply) })
+    connection.subscribe(`${this.prefix}*`, {
+      callback: (error, reply) => {
+        if (error === null) this.arrived(reply)
+        else this.forbidden = error
+      },
+    })
   }
 
   /** The first answer. Rejects with BusError: nobody listens there, none came in time, or the connection was lost. */
