@@ -24,6 +24,7 @@ import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
 import { ask, HighestClock } from '../actor.ts'
 import type { ShardPlace, Topology } from '../topology.ts'
 import type { Circle, Snapshot } from './circle.ts'
+import { moveRange, type RangeMove } from './move-range.ts'
 import { placed } from './placement.ts'
 import { ReplicaReads } from './replica-reads.ts'
 import { run, type Task } from './task.ts'
@@ -295,6 +296,12 @@ export class BusCircle implements Circle {
   /** Undefined where an answer is a call: nobody needs to be given up. */
   private within(timeoutMs: number): { readonly timeoutMs: number } | undefined {
     return this.patienceMs > 0 ? { timeoutMs } : undefined
+  }
+
+  moveRange(move: RangeMove): Promise<void> {
+    const { world, topology } = this
+    const fetchMap = async (): Promise<void> => await run(this.fetchMap())
+    return moveRange({ world, topology, clock: () => this.clock(), fetchMap }, move)
   }
 
   async vacuum(): Promise<void> {

@@ -11,6 +11,7 @@ import type {
   ScanRequest,
 } from '../../protocol/messages.ts'
 import type { Tau } from '../../protocol/time.ts'
+import type { RangeMove } from './move-range.ts'
 
 /** What a transaction reads at: tauStart, and what storage must have applied to answer (rules 12 and 14). */
 export interface Snapshot {
@@ -31,6 +32,8 @@ export interface Circle {
   outcome(request: OutcomeRequest): MaybePromise<Outcome>
   /** Row versions that no reader can ask for any more are freed now, in every shard. */
   vacuum(): MaybePromise<void>
+  /** Resolves when the new partition has the places. Throws SqlError. */
+  moveRange(move: RangeMove): Promise<void>
   /** A new id: one transaction for ever. */
   newId(): TransactionId
   /** In no record above this (rule 4). */

@@ -2,6 +2,7 @@ import { SqlError, unsupported } from '../../protocol/errors.ts'
 import { typeByOid } from '../../protocol/values/registry.ts'
 import type { Value } from '../../protocol/values/value.ts'
 import type { Execution } from './execution.ts'
+import { rangeMove } from './move-range.ts'
 import { type Answer, openPlanned } from './planned.ts'
 import type { PortalSource } from './portal.ts'
 import { nodeKind, PreparedStatement } from './prepared.ts'
@@ -215,33 +216,60 @@ export function* vacuum(session: Session, statement: PreparedStatement, isOneOfS
 
 /* ---------------------------------------------------------------- CALL */
 
+interface Constant {
+  readonly A_Const?: { readonly sval?: { readonly sval?: string }; readonly ival?: { readonly ival?: number } }
+}
+
 interface CallStmt {
   readonly funccall: {
     readonly funcname: readonly { readonly String: { readonly sval: string } }[]
-    readonly args?: readonly { readonly A_Const?: { readonly sval?: { readonly sval?: string } } }[]
+    readonly args?: readonly Constant[]
   }
 }
 
 const booleanOid = 16
+const integerOid = 23
 
-/** The one procedure there is: `CALL sys.wait_for_job('id')`; undefined for any other call. */
-function awaitedJob(statement: PreparedStatement): string | undefined {
+type Procedure = { readonly kind: 'wait'; readonly job: string } | { readonly kind: 'move'; readonly numbers: readonly number[] }
+
+/**
+ * The procedures there are: `CALL sys.wait_for_job('id')` and `CALL sys.move_range(from partition, to partition, first place, last place)`.
+ * Undefined for any other call.
+ */
+function procedureOf(statement: PreparedStatement): Procedure | undefined {
   const { funcname, args = [] } = (statement.body as CallStmt).funccall
   const name = funcname.map((node) => node.String.sval).join('.')
-  if (name !== 'sys.wait_for_job' || args.length !== 1) return undefined
-  return args[0]?.A_Const?.sval?.sval
+  if (name === 'sys.wait_for_job' && args.length === 1) {
+    const job = args[0]?.A_Const?.sval?.sval
+    return job === undefined ? undefined : { kind: 'wait', job }
+  }
+  if (name !== 'sys.move_range' || args.length !== 4) return undefined
+  const numbers: number[] = []
+  // Zero is left out by the parser.
+  for (const { A_Const: constant } of args) if (constant?.ival !== undefined) numbers.push(constant.ival.ival ?? 0)
+  return numbers.length === args.length ? { kind: 'move', numbers } : undefined
 }
 
-/** Aurora DSQL's procedure answers one row: did the job succeed? */
+/** Aurora DSQL's procedure answers one row: did the job succeed? Ours: so many places have moved. */
 export function* call(session: Session, statement: PreparedStatement): Task<Answer> {
-  const id = awaitedJob(statement)
-  if (id === undefined) throw unsupported('CALL')
-  const succeeded = (yield session.interrupts.guard(session.runtime.jobs.waitFor(id))) as boolean
-  return { tag: 'CALL', columns: callColumns(statement) ?? [], rows: [[succeeded]] }
+  const procedure = procedureOf(statement)
+  const columns = callColumns(statement) ?? []
+  if (procedure === undefined) throw unsupported('CALL')
+  if (procedure.kind === 'wait') {
+    const succeeded = (yield session.interrupts.guard(session.runtime.jobs.waitFor(procedure.job))) as boolean
+    return { tag: 'CALL', columns, rows: [[succeeded]] }
+  }
+  if (session.block.state === 'block') throw new SqlError('25001', 'CALL sys.move_range cannot run inside a transaction block')
+  const [from = 0, to = 0, first = 0, last = 0] = procedure.numbers
+  yield session.interrupts.guard(session.runtime.circle.moveRange(rangeMove(from, to, first, last)))
+  return { tag: 'CALL', columns, rows: [[last - first + 1]] }
 }
 
-export const callColumns = (statement: PreparedStatement): readonly OutputColumn[] | undefined =>
-  awaitedJob(statement) === undefined ? undefined : [plainColumn('succeeded', booleanOid)]
+export function callColumns(statement: PreparedStatement): readonly OutputColumn[] | undefined {
+  const procedure = procedureOf(statement)
+  if (procedure === undefined) return undefined
+  return [procedure.kind === 'wait' ? plainColumn('succeeded', booleanOid) : plainColumn('places', integerOid)]
+}
 
 /** Nobody listens: LISTEN is refused. Connection pools say this whenever they take a session back. */
 // biome-ignore lint/correctness/useYield: every verb is a task; this one never waits

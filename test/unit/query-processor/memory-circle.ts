@@ -60,6 +60,10 @@ export class MemoryCircle implements Circle {
     return scan(this.store, request)
   }
 
+  async moveRange(): Promise<void> {
+    throw new Error('there is one partition')
+  }
+
   placed(request: CommitRequest): CommitRequest {
     return request
   }
