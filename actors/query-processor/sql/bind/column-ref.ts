@@ -1,6 +1,10 @@
+import { SqlError } from '../../../../protocol/errors.ts'
 import { arrayElement, int4Oid, recordOid, textOid } from '../functions/builtin-types.ts'
+import { proceduresByName } from '../functions/procedures.ts'
 import type { Expr } from './bound.ts'
 import { coerceToTarget, typeName, typeRef } from './coerce.ts'
+import { fieldOf } from './field-of.ts'
+import { bindCall } from './function-call.ts'
 import { columnOf, findColumn, findItem, missingColumn, missingItem, noteUse } from './namespace.ts'
 import { type AIndices, type ColumnRef, locationIn, type Node, nodeLocation, text } from './parse-tree.ts'
 import { requireColumnsAllowed } from './places.ts'
@@ -24,7 +28,21 @@ export function bindColumnRef(scope: QueryScope, ref: ColumnRef): Expr {
   if (last.A_Star !== undefined) return noteUse(scope, item.wholeRow(), location)
   const column = columnOf(scope, item, text(last), location)
   if (column !== undefined) return noteUse(scope, column, location)
+  const called = functionOfRow(scope, item, last, location)
+  if (called !== undefined) return called
   throw missingColumn(scope, text(ref.fields.at(-2)!), text(last), location)
+}
+
+/** `t.f` means `f(t)` where the row has no such column and a function takes it. */
+function functionOfRow(scope: QueryScope, item: NamespaceItem, name: Node, location: number): Expr | undefined {
+  if (proceduresByName(text(name)).length === 0) return undefined
+  const row = noteUse(scope, item.wholeRow(), location)
+  try {
+    return bindCall(scope, { funcname: [name], args: [name], location }, () => row)
+  } catch (error) {
+    if (error instanceof SqlError && error.code === '42883') return undefined
+    throw error
+  }
 }
 
 /** The FROM item that everything before the last dot names. */
@@ -88,13 +106,6 @@ function selectField(scope: QueryScope, expr: Expr, name: string): Expr {
   }
   if (field < 0) throw statement.error('42703', `could not identify column "${name}" in record data type`, location)
   return statement.place(fieldOf(expr, field), location)
-}
-
-/** A field of a row: of a whole row simply the column. */
-export function fieldOf(row: Expr, field: number): Expr {
-  const { type } = row.type.fields![field]!
-  if (row.kind === 'wholeRow') return { kind: 'column', type, relation: row.relation, column: row.columns[field]! }
-  return row.kind === 'row' ? row.fields[field]! : { kind: 'field', type, argument: row, field }
 }
 
 const jsonbOid = 3802

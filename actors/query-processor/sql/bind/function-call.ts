@@ -16,6 +16,7 @@ import { bindAggregate } from './aggregate.ts'
 import type { Expr } from './bound.ts'
 import { type FunctionCandidate, functionCandidates } from './candidates.ts'
 import { coerceType, leftmost, typeName, typeRef } from './coerce.ts'
+import { fieldOf } from './field-of.ts'
 import { literal } from './literal.ts'
 import { matching, selectCandidate } from './overload.ts'
 import { type FuncCall, locationIn, texts } from './parse-tree.ts'
@@ -28,7 +29,10 @@ import { relationsRead } from './walk.ts'
 
 type BindChild = (node: import('./parse-tree.ts').Node) => Expr
 
-type Found = { readonly kind: 'function'; readonly candidate: FunctionCandidate } | { readonly kind: 'cast'; readonly type: Oid }
+type Found =
+  | { readonly kind: 'function'; readonly candidate: FunctionCandidate }
+  | { readonly kind: 'cast'; readonly type: Oid }
+  | { readonly kind: 'column'; readonly expr: Expr }
 
 export function bindCall(scope: QueryScope, call: FuncCall, bindChild: BindChild): Expr {
   const { statement } = scope
@@ -42,6 +46,7 @@ export function bindCall(scope: QueryScope, call: FuncCall, bindChild: BindChild
   exprs.push(...ordered)
 
   const found = findFunction(scope, call, names, exprs, argumentNames)
+  if (found.kind === 'column') return statement.place(found.expr, location)
   if (found.kind === 'cast') {
     refuseAggregateSyntax(scope, call, name)
     const target = typeRef(found.type)
@@ -159,6 +164,8 @@ function findFunction(
   )
   const chosen = possible.length > 1 ? selectCandidate(actual, possible) : possible[0]
   if (chosen !== undefined) return { kind: 'function', candidate: chosen.candidate }
+  const column = columnInFunctionsClothes(call, names, exprs)
+  if (column !== undefined) return { kind: 'column', expr: column }
   const positional = actual.length - argumentNames.length
   const shown = actual.map((type, i) => (i < positional ? '' : `${argumentNames[i - positional]} => `) + typeName(type))
   const signature = `${names.join('.')}(${shown.join(', ')})`
@@ -174,6 +181,17 @@ function findFunction(
         ? 'No aggregate function matches the given name and argument types. Perhaps you misplaced ORDER BY; ORDER BY must appear after all regular arguments of the aggregate.'
         : 'No function matches the given name and argument types. You might need to add explicit type casts.',
   })
+}
+
+/** ParseComplexProjection: `f(t)` means `t.f` where no function of this name takes the row. */
+function columnInFunctionsClothes(call: FuncCall, names: readonly string[], exprs: readonly Expr[]): Expr | undefined {
+  const [row] = exprs
+  const isPlain =
+    call.args?.[0]?.NamedArgExpr === undefined &&
+    !(call.agg_star || call.agg_distinct || call.func_variadic || call.agg_order || call.agg_filter || call.over)
+  if (row?.type.oid !== recordOid || exprs.length !== 1 || names.length !== 1 || !isPlain) return undefined
+  const field = row.type.fields?.findIndex(({ name }) => name === names[0]) ?? -1
+  return field < 0 ? undefined : { ...fieldOf(row, field) }
 }
 
 /** `text(x)`, `float8('1')`: a call that is a cast in function's clothes. */

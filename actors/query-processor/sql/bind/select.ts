@@ -7,7 +7,7 @@ import { bindLocking } from './locking.ts'
 import type { SelectStmt } from './parse-tree.ts'
 import { type BoundQuery, type QueryOptions, QueryScope, type Statement } from './scope.ts'
 import { bindSetOperation } from './set-operation.ts'
-import { expandSets, returnsSet } from './set-returning.ts'
+import { expandKeys, expandSets, returnsSet } from './set-returning.ts'
 import { bindTargets, outputColumns, resolveUnknown, type Target } from './target-list.ts'
 import { bindValues } from './values.ts'
 import { aggregatesIn } from './walk.ts'
@@ -72,9 +72,8 @@ function bindSelect(scope: QueryScope, select: SelectStmt, options: QueryOptions
     orderBy: sorts.map(({ target, key }) => ({ ...key, expr: finalOf.get(target.expr)! })),
   }
   const hasSets = complete.targets.some(returnsSet) || complete.groupBy.some(returnsSet)
-  if (complete.groupBy.some(returnsSet)) throw statement.unsupported('a set-returning function in GROUP BY')
   const locking = bindLocking(scope, select, { from, grouped, hasSets })
-  return expandSets(scope, { ...complete, locking })
+  return expandSets(scope, expandKeys(scope, { ...complete, locking }))
 }
 
 function aggregateInRecursion(scope: QueryScope, targets: readonly Target[], having: Expr | undefined): Error {

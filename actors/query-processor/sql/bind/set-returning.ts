@@ -1,4 +1,4 @@
-import type { Expr, FromItem, OutputColumn, Query, Select } from './bound.ts'
+import type { Expr, FromItem, OutputColumn, Query, RelationId, Select } from './bound.ts'
 import { sameExpr } from './same-expr.ts'
 import type { QueryScope } from './scope.ts'
 import { children, some, withChildren } from './walk.ts'
@@ -15,6 +15,34 @@ export function expandSets(scope: QueryScope, select: Select): Select {
   return select.grouped ? expandOver(scope, groupedInside(scope, select)) : expandOver(scope, select)
 }
 
+/** Sets among the keys are expanded before grouping; whatever above reads a key reads it as a whole. */
+export function expandKeys(scope: QueryScope, select: Select): Select {
+  let current = select
+  while (true) {
+    const calls: Expr[] = []
+    for (const key of current.groupBy) collectInnermost(key, calls)
+    if (calls.length === 0) return current
+    const added = functionItem(scope, calls)
+    const before = current.groupBy
+    const keys = before.map(callsAsColumns(calls, added.id))
+    const ofKey = replacer((expr) => {
+      const i = before.findIndex((key) => sameExpr(key, expr))
+      return i < 0 ? undefined : keys[i]
+    })
+    const having = current.having && ofKey(current.having)
+    current = { ...mapSelect(current, ofKey), from: besides(current.from, added), groupBy: keys, having }
+  }
+}
+
+const besides = (from: FromItem | undefined, added: FromItem): FromItem =>
+  from === undefined ? added : { kind: 'join', join: 'inner', left: from, right: added, condition: undefined }
+
+const callsAsColumns = (calls: readonly Expr[], relation: RelationId) =>
+  replacer((expr) => {
+    const column = calls.findIndex((call) => sameExpr(call, expr))
+    return column < 0 ? undefined : { kind: 'column', type: expr.type, relation, column }
+  })
+
 function expandOver(scope: QueryScope, select: Select): Select {
   let from = select.from
   let current = select
@@ -24,12 +52,8 @@ function expandOver(scope: QueryScope, select: Select): Select {
     for (const expr of exprs) collectInnermost(expr, calls)
     if (calls.length === 0) return { ...current, from }
     const added = functionItem(scope, calls)
-    from = from === undefined ? added : { kind: 'join', join: 'inner', left: from, right: added, condition: undefined }
-    const replaced = replacer((expr) => {
-      const i = calls.findIndex((call) => sameExpr(call, expr))
-      return i < 0 ? undefined : { kind: 'column', type: expr.type, relation: added.id, column: i }
-    })
-    current = mapSelect(current, (expr) => replaced(expr))
+    from = besides(from, added)
+    current = mapSelect(current, callsAsColumns(calls, added.id))
   }
 }
 
