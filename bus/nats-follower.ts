@@ -22,11 +22,14 @@ export interface FollowedStream {
   readonly manager: JetStreamManager
   readonly clock: Clock
   readonly stream: string
+  /** The bytes of the message with this id, where this process has it under way for that place. */
+  own(at: number, id: string): Buffer | undefined
 }
 
 /**
  * Every message of a stream from a sequence on, in order, each once, whatever happens to servers and connection: a push consumer that is made
  * anew from where it was left whenever it falls silent or a message is missing. It may sit on any replica: it can lag, it cannot be wrong.
+ * Who appends himself has the bytes: from then on only headers are sent back to him, until one tells of a message that is not his.
  */
 export class StreamFollower {
   next: number
@@ -39,6 +42,7 @@ export class StreamFollower {
   private heardAt = 0
   /** Grows with every consumer: what an earlier one still sends is not heard. */
   private attempt = 0
+  private headsOnly = false
   private isOpen = true
   private readonly stopWatching: () => void
 
@@ -56,7 +60,15 @@ export class StreamFollower {
 
   /** An entry that this process has appended and that is acknowledged: no need to wait for it to come back. */
   appended(entry: LogEntry): void {
-    if (this.isOpen && entry.sequence === this.next) this.deliver(entry)
+    if (!this.isOpen || entry.sequence !== this.next) return
+    this.deliver(entry)
+    if (!this.headsOnly) this.listen(true)
+  }
+
+  /** For whole messages or for their headers. */
+  private listen(headsOnly: boolean): void {
+    this.headsOnly = headsOnly
+    void this.restart()
   }
 
   close(): void {
@@ -91,6 +103,7 @@ export class StreamFollower {
         opt_start_seq: this.next,
         ack_policy: 'none',
         replay_policy: 'instant',
+        headers_only: this.headsOnly,
         flow_control: true,
         idle_heartbeat: heartbeatMs * nanosPerMs,
         inactive_threshold: inactiveMs * nanosPerMs,
@@ -134,6 +147,12 @@ export class StreamFollower {
     if (at === undefined || at < this.next) return
     if (at > this.next) {
       void this.gap(at)
+      return
+    }
+    if (this.headsOnly) {
+      const bytes = this.from.own(at, message.headers?.get('Nats-Msg-Id') ?? '')
+      if (bytes === undefined) this.listen(false)
+      else this.deliver({ sequence: sequence(at), bytes })
       return
     }
     const { data } = message

@@ -70,7 +70,7 @@ export class NatsLog implements Log {
   private acknowledged = 0
   private bytesHeld: number
   private bytesUnmeasured = 0
-  private isAppending = false
+  private underway: { readonly at: number; readonly id: string; readonly bytes: Buffer } | undefined
   /** The slot of an append whose outcome is not known: a copy of it may still arrive. */
   private unsure: number | undefined
   private forgottenSince: number | undefined
@@ -122,23 +122,23 @@ export class NatsLog implements Log {
   }
 
   async append(bytes: Uint8Array, expected: Sequence): Promise<AppendOutcome> {
-    if (this.isAppending || !this.isOpen) return { kind: 'unknown' }
-    this.isAppending = true
+    if (this.underway !== undefined || !this.isOpen) return { kind: 'unknown' }
+    const id = hash('sha256', bytes, 'base64url')
+    this.underway = { at: expected + 1, id, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) }
     try {
-      const outcome = await this.send(bytes, expected)
+      const outcome = await this.send(bytes, id, expected)
       if (outcome.kind === 'unknown') this.unsure = expected
-      else if (outcome.kind === 'appended')
-        await this.landed(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), outcome.sequence)
+      else if (outcome.kind === 'appended') await this.landed(this.underway.bytes, outcome.sequence)
       return outcome
     } finally {
-      this.isAppending = false
+      this.underway = undefined
     }
   }
 
-  private async send(bytes: Uint8Array, expected: Sequence): Promise<AppendOutcome> {
+  private async send(bytes: Uint8Array, id: string, expected: Sequence): Promise<AppendOutcome> {
     if (!(await this.nats.connected(this.clock, connectionMsMax))) return { kind: 'unknown' }
     const headers = this.newHeaders()
-    headers.set('Nats-Msg-Id', hash('sha256', bytes, 'base64url'))
+    headers.set('Nats-Msg-Id', id)
     headers.set('Nats-Expected-Last-Sequence', String(expected))
     headers.set('Nats-Expected-Stream', this.stream)
     let answer: PubAck
@@ -266,7 +266,10 @@ export class NatsLog implements Log {
       onFailure?.(error)
     }
     const start = Math.max(from, this.firstHeld)
-    const follower: Follower = { stream: new StreamFollower({ nats, manager, clock, stream }, start, heard, failed), waiting: [] }
+    const own = (at: number, id: string): Buffer | undefined =>
+      this.underway?.at === at && this.underway.id === id ? this.underway.bytes : undefined
+    const followed = { nats, manager, clock, stream, own }
+    const follower: Follower = { stream: new StreamFollower(followed, start, heard, failed), waiting: [] }
     this.followers.add(follower)
     const caughtUp = this.catchUp(follower)
     caughtUp.catch(() => {})

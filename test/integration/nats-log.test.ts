@@ -93,6 +93,28 @@ logContract('JetStream', async () => {
   }
 })
 
+test('who appends gets headers back and not what he wrote; what another one writes comes whole', async () => {
+  const options = { partition: partition(0), database: `own${++databases}` }
+  const [own, other] = [await connected(servers.url), await connected(servers.url)]
+  const [log, another] = [await NatsLog.open(own, clock, options), await NatsLog.open(other, clock, options)]
+  const seen: number[] = []
+  await log.follow(sequence(1), ({ bytes }) => void seen.push(bytes.length)).caughtUp
+  await log.append(Buffer.alloc(1_000, 'a'), sequence(0))
+  await own.connection.flush()
+  await clock.sleep(100)
+  const before = own.connection.stats().inBytes
+  for (let n = 1; n <= 10; n++) await log.append(Buffer.alloc(100_000, `b${n}`), sequence(n))
+  await own.connection.flush()
+  await clock.sleep(100)
+  expect(own.connection.stats().inBytes - before).toBeLessThan(20_000)
+  expect((await another.append(Buffer.alloc(5_000, 'c'), sequence(11))).kind).toBe('appended')
+  for (let i = 0; i < 100 && seen.length < 12; i++) await clock.sleep(20)
+  expect(seen).toEqual([1_000, ...Array.from({ length: 10 }, () => 100_000), 5_000])
+  expect((await log.append(Buffer.alloc(7, 'd'), sequence(12))).kind).toBe('appended')
+  expect(seen.at(-1)).toBe(7)
+  await Promise.all([log.close(), another.close()])
+})
+
 describe('acknowledgements, lost and doubled', () => {
   test('a lost acknowledgement: the identical resend is acknowledged, and the message is there once', async () => {
     const { log, proxy } = await throughProxy()
