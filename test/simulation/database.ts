@@ -12,6 +12,7 @@ import type { ProcessName } from './fault-plan.ts'
 import type { Kernel } from './kernel.ts'
 import { SimulatedNetwork } from './network.ts'
 import { differenceOf, ObservedLog } from './observed-log.ts'
+import { countMoves, violationsOfMoves } from './observed-moves.ts'
 import { SimulatedProcess } from './process.ts'
 import type { RunSettings } from './settings.ts'
 import { breachesOfJournals } from './specification-partitions.ts'
@@ -42,6 +43,8 @@ export interface Simulated {
   disturbStreams?(faults: { readonly lost: number; readonly unacknowledged: number; readonly late: number }): void
   /** A leader dies so often when a voter has said yes to it. */
   killLeaders?(chance: number): void
+  /** An owner dies so often when a seal or an open has come into a journal. */
+  killMovers?(chance: number): void
   /** Faults are over. */
   heal?(): void
   /** A new session with this query processor, or undefined while it is down. */
@@ -74,12 +77,15 @@ export class SimulatedDatabase implements Simulated {
   private circle: RunningCircle | undefined
   private versionStore: MemoryVersionStore | undefined
   private nextBackendId = 1
+  private deadliness = 0
 
   constructor(kernel: Kernel, settings: RunSettings) {
     this.kernel = kernel
     this.settings = settings
     this.map = evenMap(settings.partitions)
     this.logs = this.map.partitions.map(({ partition }) => new ObservedLog(partition))
+    for (const log of this.logs) log.onMove = () => this.mayKill()
+    countMoves(kernel)
     this.network = new SimulatedNetwork(kernel)
     const names: readonly ProcessName[] = ['circle', 'processor 1', 'processor 2']
     this.processes = new Map(names.map((name) => [name, new SimulatedProcess(kernel, this.network, name)]))
@@ -177,6 +183,28 @@ export class SimulatedDatabase implements Simulated {
     this.kernel.after(delayMs * 1_000, `start ${name}`, () => {
       if (this.process(name).state === 'down') this.start(name).catch((error: unknown) => this.kernel.fail(error))
     })
+  }
+
+  killMovers(chance: number): void {
+    this.deadliness = chance
+  }
+
+  private mayKill(): void {
+    const random = this.kernel.random('deadly moves')
+    if (!random.chance(this.deadliness)) return
+    this.kernel.count('killed at a move')
+    this.kernel.after(random.integer(1_000), 'deadly move', () => this.restart('circle', 20 + random.integer(100)))
+  }
+
+  heal(): void {
+    this.deadliness = 0
+  }
+
+  invariants(): Violation[] {
+    return violationsOfMoves(
+      this.kernel,
+      this.logs.map((log) => log.records()),
+    )
   }
 
   get isServing(): boolean {

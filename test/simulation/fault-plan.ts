@@ -26,6 +26,8 @@ export type Fault =
     }
   /** A leader may die when a voter has said yes to it. */
   | { readonly kind: 'deadly votes'; readonly at: number; readonly for: number; readonly chance: number }
+  /** An owner may die when a seal or an open has come into a journal. */
+  | { readonly kind: 'deadly moves'; readonly at: number; readonly for: number; readonly chance: number }
   | { readonly kind: 'slow sync'; readonly at: number; readonly for: number }
   | { readonly kind: 'failing sync'; readonly at: number; readonly for: number }
   | { readonly kind: 'full disk'; readonly at: number; readonly for: number }
@@ -35,7 +37,7 @@ export type Fault =
 const together: readonly ProcessName[] = ['circle', 'processor 1', 'processor 2']
 
 /** Swarm testing: each seed switches on some kinds of fault and leaves others out, so that rare mixtures occur too. */
-export function planFaults(kernel: Kernel, durationMs: number, processes = together): Fault[] {
+export function planFaults(kernel: Kernel, durationMs: number, processes = together, moves = false): Fault[] {
   const random = kernel.random('fault plan')
   const owners = processes.filter((name) => name.startsWith('owner') || name.startsWith('standby'))
   const isApart = owners.length > 0
@@ -84,6 +86,7 @@ export function planFaults(kernel: Kernel, durationMs: number, processes = toget
     makers.push(() => ({ kind: 'pause', at: at(), process: random.pick(owners), for: 2_400 + random.integer(2_000) }))
     makers.push(() => ({ kind: 'deadly votes', at: at(), for: 200 + random.integer(1_000), chance: 0.1 }))
   }
+  if (moves) makers.push(() => ({ kind: 'deadly moves', at: at(), for: 500 + random.integer(3_000), chance: 0.3 }))
   const at = (): number => random.integer(durationMs)
   const faults: Fault[] = []
   for (const make of makers) {

@@ -5,6 +5,7 @@ import type { Log, LogEntry } from '../../bus/log.ts'
 import { partition, type Sequence } from '../../protocol/ids.ts'
 import { droppedStorageId, type Key, storageIdOf } from '../../protocol/key.ts'
 import type { JournalRecord } from '../../protocol/messages.ts'
+import { decodeMessage } from '../../protocol/record.ts'
 import { type Tau, tau } from '../../protocol/time.ts'
 
 export interface ObservedRecord {
@@ -21,6 +22,8 @@ type Rows = ReadonlyMap<Key, string>
 export class ObservedLog {
   /** What the log did that it must never do. */
   readonly breaches: string[] = []
+  /** Hears of every seal and open when it is there. */
+  onMove: (() => void) | undefined
   private readonly entries: LogEntry[] = []
   private readonly partition: number
 
@@ -42,6 +45,7 @@ export class ObservedLog {
     if (known === undefined) {
       if (sequence !== this.entries.length + 1) this.breaches.push(`entry ${sequence} follows entry ${this.entries.length}`)
       this.entries[sequence - 1] = { sequence, bytes: Buffer.from(bytes) }
+      if (isMove(bytes)) this.onMove?.()
     } else if (!known.bytes.equals(bytes)) this.breaches.push(`entry ${sequence} is not what it was`)
   }
 
@@ -49,6 +53,11 @@ export class ObservedLog {
   records(): ObservedRecord[] {
     return recordsOf(this.partition, this.entries)
   }
+}
+
+export function isMove(bytes: Uint8Array): boolean {
+  const { kind } = decodeMessage(bytes)
+  return kind === 'seal' || kind === 'open'
 }
 
 /** What these entries of one journal say. */

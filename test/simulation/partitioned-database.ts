@@ -16,7 +16,8 @@ import type { ProcessName } from './fault-plan.ts'
 import type { Kernel } from './kernel.ts'
 import { SimulatedNetwork } from './network.ts'
 import { ObservedCircle } from './observed-circle.ts'
-import { differenceOf, type ObservedRecord, recordsOf } from './observed-log.ts'
+import { differenceOf, isMove, type ObservedRecord, recordsOf } from './observed-log.ts'
+import { countMoves, violationsOfMoves } from './observed-moves.ts'
 import { ObservedPromises } from './observed-promises.ts'
 import { SimulatedProcess } from './process.ts'
 import type { RunSettings } from './settings.ts'
@@ -50,6 +51,7 @@ export class PartitionedDatabase implements Simulated {
   private nextBackendId = 1
   private hasHealed = false
   private deadliness = 0
+  private deadlinessOfMoves = 0
   /** Who claimed each partition last. */
   private readonly owning: ProcessName[] = []
 
@@ -60,6 +62,8 @@ export class PartitionedDatabase implements Simulated {
     this.observed = new ObservedCircle(kernel)
     this.map = evenMap(settings.partitions)
     this.streams = this.map.partitions.map(({ partition }) => new SharedStream(kernel, `journal ${partition}`))
+    for (const stream of this.streams) stream.onEntry = (bytes) => this.mayKillMover(bytes)
+    countMoves(kernel)
     this.promises = new ObservedPromises(kernel, (p) => this.streams[p]?.entries.length ?? 0)
     this.network.onAnswer = (subject, message, answer) => this.promises.heard(subject, message as never, answer)
     // Slow enough for others to meet what is promised and not settled.
@@ -203,9 +207,26 @@ export class PartitionedDatabase implements Simulated {
     this.kernel.after(random.integer(2_000), 'deadly vote', () => this.restart(name, 20 + random.integer(300)))
   }
 
+  killMovers(chance: number): void {
+    this.deadlinessOfMoves = chance
+  }
+
+  /** Anybody's owner: giver, receiver, or one who only looks on. */
+  private mayKillMover(bytes: Uint8Array): void {
+    const random = this.kernel.random('deadly moves')
+    if (this.deadlinessOfMoves === 0 || !isMove(bytes) || !random.chance(this.deadlinessOfMoves)) return
+    const victims = this.owning.filter((name) => this.process(name).state === 'running')
+    for (const name of random.chance(0.3) ? victims : [random.pick(victims)]) {
+      if (name === undefined) continue
+      this.kernel.count('killed at a move')
+      this.kernel.after(random.integer(3_000), 'deadly move', () => this.restart(name, 20 + random.integer(300)))
+    }
+  }
+
   heal(): void {
     this.hasHealed = true
     this.deadliness = 0
+    this.deadlinessOfMoves = 0
     for (const { faults } of this.streams) Object.assign(faults, { lost: 0, unacknowledged: 0, late: 0 })
     // From now on nobody competes: one owner is enough to answer everything.
     for (const name of this.owners.keys()) if (name.startsWith('standby')) this.crash(name)
@@ -260,7 +281,11 @@ export class PartitionedDatabase implements Simulated {
       }
     }
     for (const records of journals) this.kernel.count('epochs', records.at(-1)?.record.epoch ?? 0)
-    return [...this.observed.violations(journals), ...this.promises.violations(journals)]
+    return [
+      ...this.observed.violations(journals),
+      ...this.promises.violations(journals),
+      ...violationsOfMoves(this.kernel, journals),
+    ]
   }
 
   readJournal(): number {

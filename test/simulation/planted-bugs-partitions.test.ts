@@ -9,7 +9,7 @@ const seedsMax = 200
 const optionsFor = ({ workload, oracle, settings, faults }: PlantedBug, seed: number): RunOptions => ({
   seed,
   steps: 200,
-  settings: { partitions: 2, apart: true, ...settings, workloads: [workload] },
+  settings: { partitions: 2, apart: true, movesMs: 0, ...settings, workloads: [workload] },
   ...(faults !== undefined && { faults }),
   only: new Set([workload, oracle]),
 })

@@ -2,6 +2,7 @@ import { ConnectionLost } from './client.ts'
 import { type Simulated, SimulatedDatabase } from './database.ts'
 import { type Fault, type ProcessName, planFaults } from './fault-plan.ts'
 import { Kernel } from './kernel.ts'
+import { moveRanges } from './mover.ts'
 import { PartitionedDatabase } from './partitioned-database.ts'
 import { drawPartitions, drawSettings, type RunSettings } from './settings.ts'
 import { bank, listAppend, register, uniqueInsert, type Violation, type Workload } from './workloads.ts'
@@ -48,7 +49,7 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
   const settings = { ...drawn, ...options.settings }
   const { clients: clientCount, faultyMs } = settings
   const database: Simulated = settings.apart ? new PartitionedDatabase(kernel, settings) : new SimulatedDatabase(kernel, settings)
-  const faults = options.faults ?? planFaults(kernel, faultyMs, [...database.processes.keys()])
+  const faults = options.faults ?? planFaults(kernel, faultyMs, [...database.processes.keys()], settings.movesMs > 0)
   const workloads = makers(kernel)
     .filter(([name]) => options.only?.has(name) ?? settings.workloads.includes(name))
     // Too large for a transaction over several partitions.
@@ -131,6 +132,13 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
     if (!(await play(setUp(), settings.apart ? 60_000 : 10_000))) throw new Error('the database did not start')
     const loads = Array.from({ length: clientCount }, (_, i) => runClient(i))
     for (const fault of faults) kernel.after(fault.at * 1_000, `fault ${fault.kind}`, () => inflict(kernel, database, fault))
+    let working = clientCount
+    for (const load of loads) load.finally(() => working--).catch(() => {})
+    const { partitions: count, movesMs } = settings
+    if (movesMs > 0) {
+      const options = { partitions: count, delayMs: movesMs, connect: () => connect('processor 2'), isOver: () => working === 0 }
+      loads.push(moveRanges(kernel, options))
+    }
     const everyone = Promise.all(loads).then(() => {})
     const faultsEnd = kernel.now + faultyMs * 1_000
     const ended = await play(everyone, faultyMs)
@@ -236,6 +244,10 @@ function inflict(kernel: Kernel, database: Simulated, fault: Fault): void {
     case 'deadly votes':
       database.killLeaders?.(fault.chance)
       later(() => database.killLeaders?.(0), fault.for)
+      return
+    case 'deadly moves':
+      database.killMovers?.(fault.chance)
+      later(() => database.killMovers?.(0), fault.for)
       return
     case 'slow sync':
       disk.faults.syncSlow = 0.3

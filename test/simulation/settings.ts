@@ -10,6 +10,8 @@ export interface RunSettings extends DatabaseSettings {
   readonly partitions: number
   /** Each owner, its standby and storage are processes of their own. */
   readonly apart: boolean
+  /** Places move from partition to partition, this long apart at most; 0: they do not. */
+  readonly movesMs: number
   /** Workloads that take part, by name. */
   readonly workloads: readonly string[]
 }
@@ -36,11 +38,13 @@ export function drawSettings(kernel: Kernel): RunSettings {
     faultyMs: random.pick([2_000, 8_000]),
     partitions: 1,
     apart: false,
+    movesMs: 0,
     workloads: [...always, ...sometimes.filter((name) => random.chance(chances[name] ?? 0.35))],
   }
 }
 
 /** The settings of a run with several partitions: many processes more often than one. */
-export function drawPartitions(kernel: Kernel, partitions: number): Pick<RunSettings, 'partitions' | 'apart'> {
-  return { partitions, apart: kernel.random('partitions').chance(0.7) }
+export function drawPartitions(kernel: Kernel, partitions: number): Pick<RunSettings, 'partitions' | 'apart' | 'movesMs'> {
+  const movesMs = partitions === 1 ? 0 : kernel.random('moves').pick([0, 40, 400])
+  return { partitions, apart: kernel.random('partitions').chance(0.7), movesMs }
 }

@@ -21,6 +21,8 @@ interface StreamFaults {
 export class SharedStream {
   readonly entries: LogEntry[] = []
   readonly faults: StreamFaults = { lost: 0, unacknowledged: 0, late: 0 }
+  /** Hears of every entry when it is there. */
+  onEntry: ((bytes: Uint8Array) => void) | undefined
   private readonly kernel: Kernel
   private readonly random: SeededRandom
   private readonly readers = new Set<() => void>()
@@ -68,6 +70,7 @@ export class SharedStream {
     if (expected !== this.entries.length) return { kind: 'refused', last: sequence(this.entries.length) }
     this.entries.push({ sequence: sequence(expected + 1), bytes: Buffer.from(bytes) })
     for (const tell of [...this.readers]) tell()
+    this.onEntry?.(bytes)
     return { kind: 'appended', sequence: sequence(expected + 1) }
   }
 
