@@ -9,6 +9,9 @@ import type { ParsedStatement } from './sql/parse.ts'
 import type { Plan } from './sql/plan/node.ts'
 import { plan } from './sql/plan/plan.ts'
 
+/** Shorter texts are planned in no time; in characters. */
+export const longTextMin = 8_192
+
 /** A statement as it was bound and planned against one catalog under one environment (search path, date style ...). */
 export interface Planned {
   readonly catalogVersion: string

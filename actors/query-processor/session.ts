@@ -27,7 +27,7 @@ import { IdleTimer } from './idle-timer.ts'
 import { Interrupts } from './interrupts.ts'
 import { isLoudEnough } from './loudness.ts'
 import type { Portal } from './portal.ts'
-import type { PlanScope, PreparedStatement } from './prepared.ts'
+import { longTextMin, type PlanScope, type PreparedStatement } from './prepared.ts'
 import type { RandomSeries } from './random-series.ts'
 import { ReportedSettings } from './reported-settings.ts'
 import type { HeldAnswer } from './retry.ts'
@@ -198,6 +198,10 @@ export class Session implements QuerySession {
   *plan(statement: PreparedStatement, warn = this.warn): Task<void> {
     if (!statement.isPlannable) return
     const catalog = this.catalogAtHand() ?? (yield* arrived(this.beginWithCatalog()))
+    if (statement.parsed.text.length <= longTextMin) {
+      this.planFor(statement, catalog, true, warn)
+      return
+    }
     const { text } = this.environment.current()
     if (statement.known(catalog.version, text) !== undefined) return
     const planning = statement.planning(this.runtime.plans, this.planScope(catalog, warn), text, true)

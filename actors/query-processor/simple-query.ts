@@ -1,16 +1,13 @@
 import { SqlError } from '../../protocol/errors.ts'
 import type { Value } from '../../protocol/values/value.ts'
 import { runManyRows } from './many-rows.ts'
-import { PreparedStatement } from './prepared.ts'
+import { longTextMin, PreparedStatement } from './prepared.ts'
 import { runAlone } from './retry.ts'
 import { runToEnd } from './run-portal.ts'
 import type { Session } from './session.ts'
 import type { ParsedStatement } from './sql/parse.ts'
 import type { Task } from './task.ts'
 import type { TemplatedStatement } from './templates.ts'
-
-/** Shorter texts are planned in no time; in characters. */
-const longTextMin = 8_192
 
 /** A Query message, from its text to ReadyForQuery. */
 export function* simpleQuery(session: Session, sql: string): Task<void> {
