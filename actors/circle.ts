@@ -1,6 +1,7 @@
 /** Puts the circle together in one process: journals, adjudicators, crossbar and storage, each behind the bus. */
 import { type Log, LogCorrupt } from '../bus/log.ts'
 import type { World } from '../bus/world.ts'
+import { log as logLine } from '../observability/log.ts'
 import type { Position } from '../observability/metric-families.ts'
 import { assert } from '../protocol/assert.ts'
 import type { Partition } from '../protocol/ids.ts'
@@ -165,11 +166,15 @@ export function claimsOf({
         mapVersion: singleMap.version,
         isOpened,
         leadMicros: horizonLeadMicros,
-        deposed: () => deposed(new Fenced(`another owner has claimed partition ${partition}`)),
+        deposed: () => {
+          logLine('warning', 'partition lost to another owner', { partition })
+          deposed(new Fenced(`another owner has claimed partition ${partition}`))
+        },
         ...(isOwned === undefined ? {} : { isOwned }),
       })
       const { end } = journal
       assert(end !== undefined, 'a claim is a record')
+      logLine('info', 'partition owned', { partition, epoch: ownership.writer.epoch })
       const records = new GroupCommit(world, clock, ownership, {
         claimed: end,
         claimedAt: ownership.claimedAt,

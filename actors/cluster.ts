@@ -16,6 +16,7 @@ import { processName, realClock, realFiles, realWorld } from '../bus/real-world.
 import { nodeSockets, secureContext } from '../bus/sockets-node.ts'
 import type { World } from '../bus/world.ts'
 import type { Collector } from '../observability/collector.ts'
+import { log, logTo, stackOf } from '../observability/log.ts'
 import { families, type Reading } from '../observability/metric-families.ts'
 import { openTracing, type Tracing } from '../observability/open-tracing.ts'
 import { exportSettings, OtelRefused } from '../observability/otel-environment.ts'
@@ -73,6 +74,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     for (const step of closers.splice(0).reverse()) await step()
   }
   try {
+    closers.push(logged(config))
     const joined = config.bus === undefined ? undefined : await join(config.bus, config)
     if (joined !== undefined) closers.push(() => joined.close())
     const world = realWorld({ bus: joined?.bus ?? new EmbeddedBus(), onFailure: options.onFailure ?? fail })
@@ -98,6 +100,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       transactionBytesMax: config.transactionBytesMax,
       memoryBytesMax: getHeapStatistics().heap_size_limit,
       newSpill: () => spill?.area(),
+      slowMs: config.logSlowMs,
       recentTraces: () => tracing.recent(),
       ...(joined === undefined ? {} : { patienceMs }),
       onBug: report,
@@ -157,6 +160,12 @@ async function showMetrics(
   }
 }
 
+/** Lines for people on standard error, until the database has stopped. */
+function logged({ logLevel: level, logFormat: format }: Config): () => Promise<void> {
+  const close = logTo({ level, format, now: () => realClock.now(), write: (line) => process.stderr.write(line) })
+  return async () => close()
+}
+
 function traced({ clock, random }: World, config: Config, { collector, environment }: ClusterOptions): Tracing {
   const drawn = random('trace')
   const { traceSample: share, traceSlowMs, traceRecent: recentMax } = config
@@ -168,7 +177,7 @@ function traced({ clock, random }: World, config: Config, { collector, environme
     randomBytes: (length) => drawn.bytes(length),
     after: (delayMs, action) => clock.after(delayMs, action),
     post,
-    warn: (line) => process.stderr.write(`taudb: warning: ${line}\n`),
+    warn: (line) => log('warning', line),
   })
 }
 
@@ -189,9 +198,7 @@ async function join(servers: readonly string[], config: Config): Promise<Joined>
   }
   const joined = await joinNats(options, realClock)
   if (!keepsWhatItAcknowledges(joined.serverVersion)) {
-    process.stderr.write(
-      `taudb: warning: nats-server ${joined.serverVersion} may lose what it has acknowledged: use ${serverVersionsWanted}\n`,
-    )
+    log('warning', `nats-server ${joined.serverVersion} may lose what it has acknowledged: use ${serverVersionsWanted}`)
   }
   return joined
 }
@@ -357,7 +364,7 @@ export function explained(error: unknown, { host, port, data }: Config): unknown
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 function report(error: unknown): void {
-  process.stderr.write(`taudb: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  log('error', 'internal error', { error: stackOf(error) })
 }
 
 function fail(actor: string, error: unknown): void {

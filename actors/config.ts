@@ -1,3 +1,4 @@
+import { type Format, formats, type Level, levels } from '../observability/log.ts'
 import { partitionsMax, transactionBytesDefault } from '../protocol/limits.ts'
 
 /** What a process does in a database on NATS. */
@@ -48,6 +49,11 @@ export interface Config {
   /** Where Prometheus fetches metrics; undefined: nowhere. */
   readonly metricsPort: number | undefined
   readonly metricsHost: string
+  /** Lines on standard error: of this level and what is worse. */
+  readonly logLevel: Level
+  readonly logFormat: Format
+  /** Statements that take longer are logged; undefined: none is. */
+  readonly logSlowMs: number | undefined
 }
 
 export const configDefaults: Config = {
@@ -78,6 +84,9 @@ export const configDefaults: Config = {
   traceRecent: 500,
   metricsPort: undefined,
   metricsHost: '127.0.0.1',
+  logLevel: 'warning',
+  logFormat: 'text',
+  logSlowMs: undefined,
 }
 
 /** What is wrong with the words on the command line, in one line with the way out. */
@@ -242,6 +251,24 @@ const options: readonly Option[] = [
     apply: (config, value, from) => ({ ...config, traceSample: share(value, from) }),
   },
   {
+    name: 'log-level',
+    value: 'LEVEL',
+    help: `what is logged on standard error: ${levels.join(', ')} (default ${configDefaults.logLevel}); each includes those before it`,
+    apply: (config, value, from) => ({ ...config, logLevel: oneOf(levels, value, from) }),
+  },
+  {
+    name: 'log-format',
+    value: 'FORMAT',
+    help: 'text for people (default), or json, an object a line',
+    apply: (config, value, from) => ({ ...config, logFormat: oneOf(formats, value, from) }),
+  },
+  {
+    name: 'log-slow-ms',
+    value: 'MS',
+    help: 'log statements that take so long (level warning)',
+    apply: (config, value, from) => ({ ...config, logSlowMs: wholeNumber(value, from, 0, 86_400_000) }),
+  },
+  {
     name: 'metrics-port',
     value: 'PORT',
     help: 'TCP port where Prometheus fetches /metrics; 0 picks a free one (default none)',
@@ -404,6 +431,12 @@ function wholeNumber(value: string, from: string, min: number, max: number): num
     throw new ConfigError(`${from}: "${value}" is not a whole number from ${min} to ${max}`)
   }
   return n
+}
+
+function oneOf<Word extends string>(known: readonly Word[], value: string, from: string): Word {
+  const word = known.find((one) => one === value)
+  if (word === undefined) throw new ConfigError(`${from}: "${value}" is none of ${known.join(', ')}`)
+  return word
 }
 
 function natsUrls(value: string, from: string): readonly string[] | undefined {

@@ -1,6 +1,7 @@
 /** The command line: reads what is asked, starts the database or the journal's reader, and says in one line what went wrong. */
 import { resolve } from 'node:path'
 import { DirectoryRefused } from '../bus/data-directory.ts'
+import { log, stackOf } from '../observability/log.ts'
 import { type Cluster, examineServers, StartError, startCluster, version } from './cluster.ts'
 import { type Config, ConfigError, helpText, readCommand } from './config.ts'
 import { dumpJournal, verifyJournal } from './journal-reader.ts'
@@ -39,6 +40,13 @@ export async function main(): Promise<void> {
         process.exitCode = await showStatus(command.config, print)
         return
       }
+      case 'backup':
+      case 'verify-backup':
+      case 'restore': {
+        const { carryOut } = await import('./backup-command.ts')
+        process.exitCode = await carryOut(command, print)
+        return
+      }
       case 'start':
         await run(command.config)
     }
@@ -54,6 +62,7 @@ async function run(config: Config): Promise<void> {
   let cluster: Cluster | undefined
   const stop = (): void => {
     stopping ??= (async () => {
+      log('info', 'stopping')
       await cluster?.close()
       process.exit(0)
     })()
@@ -63,13 +72,16 @@ async function run(config: Config): Promise<void> {
   cluster = await startCluster({
     ...config,
     onFailure: (actor, error) => {
-      process.stderr.write(
-        `taudb: ${actor} failed and the database stops: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-      )
+      log('error', `${actor} failed and the database stops`, { error: stackOf(error) })
       process.exit(1)
     },
   })
   if (stopping !== undefined) return
+  log('info', 'serving', {
+    version: version(),
+    roles: [...config.roles].join(','),
+    ...(cluster.connectionString !== '' && { host: cluster.host, port: cluster.port }),
+  })
   const lines = [`taudb ${version()} is ready`]
   if (cluster.connectionString !== '') lines.push(`  connect  psql "${cluster.connectionString}"`)
   if (cluster.metricsUrl !== undefined) lines.push(`  metrics  ${cluster.metricsUrl}`)

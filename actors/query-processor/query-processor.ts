@@ -37,6 +37,8 @@ export interface QueryProcessorOptions {
   /** What the process may use: a quarter of it for statements, a half for uncommitted writes. */
   readonly memoryBytesMax?: number
   readonly newSpill?: Runtime['newSpill']
+  /** Statements that take longer are logged. */
+  readonly slowMs?: number | undefined
   /** What sys.spans shows. */
   readonly recentTraces?: () => readonly RecordedTrace[]
   /** Hears of bugs of ours that a client was told as XX000. */
@@ -80,6 +82,7 @@ export class QueryProcessor implements QueryProcessorPort {
       plans: new PlanCache(),
       sessions: this.sessions,
       shown: new ShownTransactions(circle),
+      slowMicros: options.slowMs === undefined ? undefined : options.slowMs * 1_000,
       recentTraces: options.recentTraces ?? ((): readonly RecordedTrace[] => []),
       database: options.database ?? 'postgres',
       memory: new MemoryPool(memoryBytesMax / 4),

@@ -39,6 +39,8 @@ export interface Runtime {
   /** All that are open in this process. */
   readonly sessions: ReadonlySet<Session>
   readonly shown: ShownTransactions
+  /** Statements that take longer are logged; undefined: none is. */
+  readonly slowMicros: number | undefined
   /** Traces that this process keeps to be looked at. */
   recentTraces(): readonly RecordedTrace[]
   /** Jobs that DDL queues. */

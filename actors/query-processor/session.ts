@@ -3,7 +3,9 @@
 // Invariant: every message is answered, an error ends what it must end and nothing else, and ReadyForQuery tells the true state.
 
 import type { Random } from '../../bus/world.ts'
+import { type Fields, type Level, log, logs } from '../../observability/log.ts'
 import { type Ending, metrics } from '../../observability/metrics.ts'
+import { parsedTraceparent } from '../../observability/traceparent.ts'
 import { isTooLargeForEngine, type Notice, outOfMemory, queryCanceled, SqlError } from '../../protocol/errors.ts'
 import type { Oid } from '../../protocol/ids.ts'
 import type { QuerySession, SessionOutput, SessionStart } from '../../protocol/session.ts'
@@ -37,6 +39,7 @@ import { Settings } from './settings.ts'
 import { simpleQuery } from './simple-query.ts'
 import type { Catalog } from './sql/catalog/schema.ts'
 import { type ParsedStatement, stackDepthExceeded } from './sql/parse.ts'
+import { withoutLiterals } from './sql/statement-text.ts'
 import { StatementTrace } from './statement-trace.ts'
 import { arrived, Pending, run, type Step, type Task } from './task.ts'
 import { Templates } from './templates.ts'
@@ -466,10 +469,24 @@ export class Session implements QuerySession {
     const told = this.told(error)
     // Whoever hears of it may trace it from here on.
     if (!this.closed) this.output.error(told)
+    if (logs(levelOf(told))) log(levelOf(told), told.message, { sqlstate: told.code, ...this.logged() })
     this.tracing?.leave(told.code)
     if (this.closed) return
     this.block.fail()
     if (this.block.state === 'failed') this.closePortals()
+  }
+
+  private logSlow(slowMicros: number): void {
+    const micros = this.runtime.world.clock.now() - unixMicros(this.statementTime)
+    if (micros < slowMicros || !logs('warning')) return
+    log('warning', 'slow statement', { duration_ms: Math.round(micros / 1_000), ...this.logged() })
+  }
+
+  /** What every line about a session says. */
+  private logged(): Fields {
+    const { user, backendId, activity, traceparent } = this
+    const traceId = parsedTraceparent(traceparent)?.traceId
+    return { statement: withoutLiterals(activity.query), user, pid: backendId, trace_id: traceId }
   }
 
   private told(error: unknown): SqlError {
@@ -485,6 +502,7 @@ export class Session implements QuerySession {
     this.running = false
     this.activity.restedAt = this.runtime.world.clock.now()
     if (this.closed) return
+    if (this.runtime.slowMicros !== undefined) this.logSlow(this.runtime.slowMicros)
     this.reported.tellChanges(this.output)
     const { status } = this.block
     this.tracing?.leave()
@@ -529,3 +547,6 @@ export class Session implements QuerySession {
     return this.settings.reported()
   }
 }
+
+/** A mistake of the client's is news; that we could not do what was asked is more. */
+const levelOf = ({ code }: SqlError): Level => (/^(XX|53|58)/.test(code) ? 'error' : 'info')
