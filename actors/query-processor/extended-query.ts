@@ -131,8 +131,14 @@ function statementNamed({ prepared }: Session, name: string): PreparedStatement 
 export function* describeStatementMessage(session: Session, name: string): Task<void> {
   const { output } = session
   const statement = statementNamed(session, name)
+  // Known since Parse: told before a changed result is refused.
+  const { isPlannable } = statement
+  if (isPlannable) {
+    checkState(session, statement)
+    output.parameterDescription(statement.parameterTypes)
+  }
   const columns = yield* arrived(columnsOf(session, statement))
-  output.parameterDescription(statement.parameterTypes)
+  if (!isPlannable) output.parameterDescription(statement.parameterTypes)
   if (columns === undefined) output.noData()
   else output.rowDescription(describe(columns))
 }
@@ -169,12 +175,12 @@ function columnsOf(session: Session, statement: PreparedStatement): Step<Columns
   startMessage(session)
   const catalog = session.catalogAtHand()
   if (catalog === undefined) return new Pending(plannedColumns(session, statement))
-  session.planFor(statement, catalog, true)
+  session.planFor(statement, catalog, false)
   return statement.columns
 }
 
 function* plannedColumns(session: Session, statement: PreparedStatement): Task<Columns> {
-  yield* session.plan(statement)
+  session.planFor(statement, yield* arrived(session.beginWithCatalog()), false)
   return statement.columns
 }
 

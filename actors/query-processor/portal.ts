@@ -22,6 +22,17 @@ export interface PortalSource {
   readonly formats: readonly number[]
 }
 
+/** What a portal says that has no more rows. */
+const emptyTags = new Map([
+  ['SelectStmt', 'SELECT 0'],
+  ['InsertStmt', 'INSERT 0 0'],
+  ['UpdateStmt', 'UPDATE 0'],
+  ['DeleteStmt', 'DELETE 0'],
+  ['VariableShowStmt', 'SHOW'],
+  ['ExplainStmt', 'EXPLAIN'],
+])
+const changes = new Set(['InsertStmt', 'UpdateStmt', 'DeleteStmt'])
+
 /** A bound statement that is run, perhaps in several goes. */
 export class Portal {
   readonly source: PortalSource
@@ -57,9 +68,11 @@ export class Portal {
     return formatsOf(this.source.formats, columns.length)
   }
 
-  /** Run to its end before: a query has no more rows, everything else cannot be run twice. */
+  /** Run to its end before: what answers with rows has no more of them, everything else cannot be run twice. */
   repeatedTag(name: string): string {
-    if (this.source.statement.kind === 'SelectStmt') return 'SELECT 0'
+    const { kind, columns } = this.source.statement
+    const tag = emptyTags.get(kind)
+    if (tag !== undefined && (columns !== undefined || !changes.has(kind))) return tag
     throw new SqlError('55000', `portal "${name}" cannot be run`)
   }
 

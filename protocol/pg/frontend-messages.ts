@@ -465,6 +465,8 @@ function conversation(kind: number): Malformed['of'] {
   switch (kind) {
     case 0x51:
     case 0x46:
+    // Sync ends the skipping whatever else is in it: an error, and the next query.
+    case 0x53:
       return 'query'
     case 0x63:
     case 0x64:

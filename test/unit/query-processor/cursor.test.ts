@@ -127,6 +127,38 @@ test('what Bind and Parse get wrong leaves nothing old behind', async () => {
   ])
 })
 
+test('a finished portal that answers with rows has no more of them; Describe does not take another result than Parse found', async () => {
+  const client = await new Processor().open()
+  const { session, output } = client
+  await client.query('create table t (a int)')
+  for (const sql of [
+    'insert into t values (1) returning a',
+    'update t set a = 2 returning a',
+    'show timezone',
+    'delete from t',
+  ]) {
+    await session.parse('', sql, [])
+    await session.bind('', '', [], [], [])
+    await session.execute('', 0)
+    await session.execute('', 0)
+    await session.sync()
+  }
+  const answers = output
+    .take()
+    .split('\n')
+    .filter((line) => !['parsed', 'bound', 'I'].includes(line))
+  expect(answers).toEqual([
+    ...['1', 'INSERT 0 1', 'INSERT 0 0', '2', 'UPDATE 1', 'UPDATE 0', 'UTC', 'SHOW', 'SHOW'],
+    ...['DELETE 1', '55000 portal "" cannot be run'],
+  ])
+  await session.parse('s', 'select * from t where a = $1', [])
+  await session.sync()
+  await client.query('alter table t add b text')
+  await session.describeStatement('s')
+  await session.sync()
+  expect(output.take().split('\n')).toEqual(['parameters 23', '0A000 cached plan must not change result type', 'I'])
+})
+
 test('what connection pools say when they take a session back', async () => {
   const client = await new Processor().open()
   expect(await client.query('select pg_advisory_unlock_all(); close all; unlisten *; reset all')).toBe(
