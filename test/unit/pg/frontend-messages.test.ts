@@ -170,7 +170,7 @@ const broken: readonly [string, Buffer, Record<string, unknown>][] = [
   ['a describe of nothing known', frame('D', 'X\0'), { of: 'extended', message: 'invalid DESCRIBE message subtype 88' }],
   ['an empty describe', frame('D', ''), { of: 'extended', message: 'insufficient data left in message' }],
   ['an execute without its count', frame('E', '\0'), { of: 'extended', message: 'insufficient data left in message' }],
-  ['a sync with a body', frame('S', 'x'), { of: 'extended', message: 'invalid message format' }],
+  ['a sync with a body', frame('S', 'x'), { of: 'query', message: 'invalid message format' }],
 ]
 
 test.each(broken)('%s is an error and the next message is read', (_, bytes, { of, ...error }) => {
