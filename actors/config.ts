@@ -46,6 +46,10 @@ export interface Config {
   readonly traceSlowMs: number
   /** Traces that are kept to be looked at with `taudb trace`. */
   readonly traceRecent: number
+  /** Where a backup goes, where it comes from, and the data directory whose journal goes on behind it. */
+  readonly to: string | undefined
+  readonly from: string | undefined
+  readonly journal: string | undefined
   /** Where Prometheus fetches metrics; undefined: nowhere. */
   readonly metricsPort: number | undefined
   readonly metricsHost: string
@@ -82,6 +86,9 @@ export const configDefaults: Config = {
   traceSample: 0,
   traceSlowMs: 1_000,
   traceRecent: 500,
+  to: undefined,
+  from: undefined,
+  journal: undefined,
   metricsPort: undefined,
   metricsHost: '127.0.0.1',
   logLevel: 'warning',
@@ -292,6 +299,24 @@ const options: readonly Option[] = [
     help: `traces kept in memory for "taudb trace" (default ${configDefaults.traceRecent}); 0 records nothing that is not exported`,
     apply: (config, value, from) => ({ ...config, traceRecent: wholeNumber(value, from, 0, 100_000) }),
   },
+  {
+    name: 'to',
+    value: 'PLACE',
+    help: 'backup: a directory, or a bucket of the NATS object store such as nats://host:4222/bucket',
+    apply: (config, value) => ({ ...config, to: value }),
+  },
+  {
+    name: 'from',
+    value: 'PLACE',
+    help: 'restore, backup verify: the directory or bucket of a backup',
+    apply: (config, value) => ({ ...config, from: value }),
+  },
+  {
+    name: 'journal',
+    value: 'DIR',
+    help: 'restore: the data directory that was backed up; what its journal has behind the backup is restored too',
+    apply: (config, value) => ({ ...config, journal: value }),
+  },
 ]
 
 const hostOption = options.find(({ name }) => name === 'host') as Option
@@ -305,10 +330,15 @@ export type Command =
       readonly server: { readonly host: string; readonly port: number }
       readonly transaction: string | undefined
     }
+  | {
+      readonly kind: 'backup' | 'verify-backup' | 'restore'
+      readonly place: string
+      readonly config: Config & { readonly data: string }
+    }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
 
-const commands = ['start', 'journal', 'trace', 'doctor', 'status'] as const
+const commands = ['start', 'journal', 'trace', 'doctor', 'status', 'backup', 'restore'] as const
 const journalActions = ['dump', 'verify'] as const
 
 /**
@@ -334,6 +364,7 @@ export function readCommand(words: readonly string[], environment: Readonly<Reco
     return { kind: command, config }
   }
   if (command === 'trace') return traceCommand(rest, isLast, config)
+  if (command === 'backup' || command === 'restore') return backupCommand(command, rest, config)
   if (command === 'journal') {
     const [action, ...more] = rest
     if (action !== 'dump' && action !== 'verify') {
@@ -348,6 +379,24 @@ export function readCommand(words: readonly string[], environment: Readonly<Reco
     return { kind: 'journal', action, data: config.data }
   }
   throw new ConfigError(`unknown command "${command}"${nearest(command, commands)}; see taudb --help`)
+}
+
+function backupCommand(command: 'backup' | 'restore', rest: readonly string[], config: Config): Command {
+  const isVerify = command === 'backup' && rest[0] === 'verify'
+  const [unexpected] = isVerify ? rest.slice(1) : rest
+  if (unexpected !== undefined) throw new ConfigError(`unexpected "${unexpected}" behind "${command}"; see taudb --help`)
+  const { data, to, from, bus } = config
+  const place = command === 'backup' && !isVerify ? to : from
+  if (place === undefined || place === '') {
+    const option = command === 'backup' && !isVerify ? '--to' : '--from'
+    throw new ConfigError(`${command}: say where with ${option} DIR or ${option} nats://host:4222/bucket`)
+  }
+  if (data === undefined) throw new ConfigError('an ephemeral database is not on disk: use --data DIR')
+  if (bus !== undefined && !isVerify)
+    throw new ConfigError(
+      `${command} of a database on NATS is not there yet: it keeps snapshots of itself in the bucket taudb-snapshots; leave --bus out for a data directory`,
+    )
+  return { kind: isVerify ? 'verify-backup' : command, place, config: { ...config, data } }
 }
 
 function traceCommand([transaction, ...more]: readonly string[], isLast: boolean, { host, port }: Config): Command {
@@ -539,6 +588,9 @@ Usage:
   taudb journal dump [--data DIR]  print every record of the journal
   taudb journal verify [--data DIR]  check the journal against the invariants of the commit protocol
   taudb trace ID | --last [--port PORT]  draw one transaction of a running database, by its pg_current_xact_id
+  taudb backup --to PLACE [--data DIR]  copy a database, running or not, into a directory or a bucket of NATS
+  taudb backup verify --from PLACE  read a backup and say what is wrong with it
+  taudb restore --from PLACE --data DIR [--journal DIR]  make a new data directory of a backup
   taudb doctor --bus URL           look at the NATS servers and say what to change
   taudb status --bus URL [--watch] show processes, partitions and replicas of a database on NATS, and what is missing
 

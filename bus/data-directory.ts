@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -20,6 +21,11 @@ import type { Files } from './world.ts'
 export class DirectoryRefused extends Error {
   override readonly name = 'DirectoryRefused'
 }
+
+/** Another process has it. */
+class DirectoryInUse extends DirectoryRefused {}
+
+export const isInUse = (error: unknown): boolean => error instanceof DirectoryInUse
 
 export interface DataDirectory {
   readonly path: string
@@ -70,6 +76,33 @@ export function journalsOf(files: Files, directory: string, wanted: number | und
   for (const one of [...paths].reverse()) files.makeDirectory(one)
   files.syncDirectory(directory)
   return paths
+}
+
+/**
+ * A data directory in the making: `draft`, empty now, gets its name when it is complete. What an earlier one that was cut off has left there is
+ * removed. Throws DirectoryRefused where there is something already.
+ */
+export async function draftDirectory(path: string): Promise<{ readonly draft: string; complete(): void }> {
+  const directory = resolve(path)
+  const draft = `${directory}.restoring`
+  told(directory, () => {
+    if (existsSync(directory) && readdirSync(directory).length > 0)
+      throw new DirectoryRefused(`${directory} is not empty: name a new directory with --data`)
+  })
+  if (existsSync(draft)) {
+    // Not ours, or another one is just making it: then it is refused.
+    await (await takeDataDirectory(draft)).release()
+    told(draft, () => rmSync(draft, { recursive: true }))
+  }
+  return {
+    draft,
+    complete: () =>
+      told(directory, () => {
+        if (existsSync(directory)) rmdirSync(directory)
+        renameSync(draft, directory)
+        syncEntries(dirname(directory))
+      }),
+  }
 }
 
 /** Those that are there. */
@@ -123,13 +156,15 @@ function writeSynced(directory: string, text: string): void {
     closeSync(file)
   }
   renameSync(draft, join(directory, formatFile))
-  for (const path of [directory, dirname(directory)]) {
-    const entries = openSync(path, 'r')
-    try {
-      fsyncSync(entries)
-    } finally {
-      closeSync(entries)
-    }
+  for (const path of [directory, dirname(directory)]) syncEntries(path)
+}
+
+function syncEntries(path: string): void {
+  const entries = openSync(path, 'r')
+  try {
+    fsyncSync(entries)
+  } finally {
+    closeSync(entries)
   }
 }
 
@@ -214,7 +249,7 @@ interface Lock {
  */
 async function takeLock(directory: string): Promise<Lock> {
   const inUse = (): DirectoryRefused =>
-    new DirectoryRefused(`${directory} is in use by another taudb process: stop that one or name another directory with --data`)
+    new DirectoryInUse(`${directory} is in use by another taudb process: stop that one or name another directory with --data`)
   const { dev, ino } = told(directory, () => statSync(directory))
   const guard = process.platform === 'linux' ? await listen(`\0taudb-${dev}-${ino}`, directory, inUse) : undefined
   const address = socketAddress(directory)

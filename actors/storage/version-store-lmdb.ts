@@ -395,6 +395,18 @@ export class LmdbVersionStore implements VersionStore {
     return load
   }
 
+  /** The rows are as they are, and the journals are other ones: these positions are where they begin. Durable when it resolves. */
+  async beginAnew(positions: readonly AppliedPosition[]): Promise<void> {
+    await this.flush()
+    if (this.failure !== undefined) throw this.failure
+    await this.environment.flushed
+    await this.alone(() => this.write(() => this.meta.put(positionsName, this.positionBytes(positions))))
+    this.positions.splice(0, this.positions.length, ...positions)
+    this.stored = [...positions]
+    await this.environment.flushed
+    this.syncedPositions = [...positions]
+  }
+
   async close(): Promise<void> {
     this.isClosed = true
     this.flushTimer?.cancel()
