@@ -5,6 +5,7 @@ import { type Key, keyAfter, prefixRange, storagePrefix } from '../../protocol/k
 import { decodeRow } from '../../protocol/row.ts'
 import { outputDefaults } from '../../protocol/values/type.ts'
 import type { Value } from '../../protocol/values/value.ts'
+import type { JobTurns } from './job-turns.ts'
 import type { OwnTransactions } from './own-transactions.ts'
 import { decodeDocument, encodeDocument } from './sql/catalog/document.ts'
 import { CatalogDraft } from './sql/catalog/draft.ts'
@@ -25,12 +26,15 @@ export interface BuildNeeds {
   readonly catalogs: CatalogCache
   /** Microseconds since 2000-01-01. */
   now(): bigint
+  readonly turns: JobTurns
 }
 
 export type FillOutcome =
   | { readonly kind: 'more' }
   | { readonly kind: 'filled' }
-  /** The index or its table was dropped meanwhile. */
+  /** Another process is at it. */
+  | { readonly kind: 'elsewhere' }
+  /** The index or its table was dropped meanwhile, or another process has finished. */
   | { readonly kind: 'gone' }
   | { readonly kind: 'failed'; readonly error: SqlError }
 
@@ -53,7 +57,9 @@ async function fillSome(needs: BuildNeeds, transaction: Transaction, id: string,
   const found = await findBuild(needs, transaction, id)
   if (found === undefined) return { kind: 'gone' }
   const { job, table, index } = found
-  if (job.status === 'completed' || job.status === 'failed') return { kind: 'gone' }
+  if (job.status === 'completed') return { kind: 'gone' }
+  if (job.status === 'failed') return { kind: 'failed', error: new SqlError(job.code ?? 'XX000', job.details ?? '') }
+  if (!needs.turns.isOurs(job)) return { kind: 'elsewhere' }
   const whole = prefixRange(storagePrefix(table.storageId))
   // A rewrite gave the table another key space, and filled the index anew; entering its rows again changes nothing.
   const isBegun = job.done !== null && job.done >= whole.start && job.done < whole.end
@@ -71,7 +77,7 @@ async function fillSome(needs: BuildNeeds, transaction: Transaction, id: string,
   transaction.check(relationVersionKey(table.oid), 'R')
   const last = keys.at(-1)
   if (last === undefined) return { kind: 'filled' }
-  const changed: Job = { ...job, status: 'processing', done: last, update_time: needs.now() }
+  const changed: Job = { ...job, status: 'processing', done: last, update_time: needs.now(), worker: needs.turns.worker }
   transaction.write(jobKey(id), encodeDocument({ ...changed }), 'X')
   return { kind: 'more' }
 }
@@ -169,7 +175,8 @@ export async function finishIndex(
       await setState(needs, transaction, found, failed === undefined ? 'valid' : job.isAwaited ? 'dropped' : 'invalid')
     const details =
       found === undefined ? 'Skipped job for nonexistent index.' : failed === undefined ? '' : failureDetails(failed)
-    const ended: Job = { ...job, status: failed === undefined ? 'completed' : 'failed', details, update_time: needs.now() }
+    const ending = failed === undefined ? ({ status: 'completed' } as const) : ({ status: 'failed', code: failed.code } as const)
+    const ended: Job = { ...job, ...ending, details, update_time: needs.now() }
     transaction.write(jobKey(id), encodeDocument({ ...ended }), 'X')
   })
   return { kind: 'finished' }

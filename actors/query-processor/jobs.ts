@@ -8,6 +8,7 @@ import type { Random, World } from '../../bus/world.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { machineClock } from '../actor.ts'
 import { type FillOutcome, fillIndex, finishIndex } from './index-build.ts'
+import { JobTurns } from './job-turns.ts'
 import type { OwnTransactions } from './own-transactions.ts'
 import { decodeDocument } from './sql/catalog/document.ts'
 import { jobKey, jobsRange } from './sql/catalog/keys.ts'
@@ -21,6 +22,9 @@ const failuresMax = 10
 const retryMsMin = 500
 const retryMsMax = 30_000
 const pollMs = 100
+/** How often a job that another process works on is looked at, and how often one is looked for that nobody works on any more. */
+const watchMs = 1_000
+const lookMs = 60_000
 /** Microseconds from the Unix epoch to 2000-01-01. */
 const pgEpoch = 946_684_800_000_000n
 
@@ -30,6 +34,8 @@ export interface JobNeeds {
   readonly catalogs: CatalogCache
   /** Hears of errors that are none of a user's. */
   bug(error: unknown): void
+  /** There are other query processors, or may be. */
+  readonly hasPeers?: boolean
 }
 
 type Step = FillOutcome | { readonly kind: 'finished' } | { readonly kind: 'trouble' }
@@ -48,11 +54,13 @@ export class Jobs {
   private readonly needs: JobNeeds
   private readonly running = new Map<string, Promise<Ending>>()
   private readonly random: Random
+  private readonly turns: JobTurns
   private stopped = false
 
   constructor(needs: JobNeeds) {
     this.needs = needs
     this.random = needs.world.random('jobs')
+    this.turns = new JobTurns(needs.world, needs.hasPeers !== true)
   }
 
   /** Runs the job in this process; settles when it has ended, rejects with what the waiting statement is told. */
@@ -70,12 +78,21 @@ export class Jobs {
     for (let failures = 1; !this.stopped; failures++) {
       try {
         await this.resumeStored()
+        this.lookLater()
         return
       } catch (error) {
         if (!(error instanceof SqlError || error instanceof BusError)) this.needs.bug(error)
       }
       await new Promise<void>((resolve) => this.needs.world.clock.after(retryMs(failures), resolve))
     }
+  }
+
+  /** The process that works on a job may go and not come back. */
+  private lookLater(): void {
+    if (this.needs.hasPeers !== true) return
+    this.needs.world.clock.after(lookMs, () => {
+      if (!this.stopped) void this.resume()
+    })
   }
 
   private async resumeStored(): Promise<void> {
@@ -107,18 +124,21 @@ export class Jobs {
   private run(id: string): Promise<Ending> {
     const known = this.running.get(id)
     if (known !== undefined) return known
-    const ended = this.machine(id).finally(() => this.running.delete(id))
+    const ended = this.machine(id).finally(() => {
+      this.running.delete(id)
+      this.turns.forget(id)
+    })
     this.running.set(id, ended)
     return ended
   }
 
   /**
-   * filling (again and again) -> finishing -> ended. A duplicate or a refused key is the outcome that finishing writes down; so is an error
+   * filling (again and again) -> finishing -> ended; watching as long as another process fills. A duplicate or a refused key is the outcome that finishing writes down; so is an error
    * that comes again and again. Until then trouble waits, longer each time, and goes on where it was.
    */
   private machine(id: string): Promise<Ending> {
     const { world } = this.needs
-    const build = { ...this.needs, random: this.random, clock: world.clock, now: (): bigint => this.now() }
+    const build = { ...this.needs, random: this.random, clock: world.clock, now: (): bigint => this.now(), turns: this.turns }
     const progress: Progress = { outcome: undefined, troubles: 0, failures: 0 }
     const keep = ({ event }: { readonly event: { readonly output: Step } }): void => {
       progress.outcome = event.output as FillOutcome
@@ -127,7 +147,7 @@ export class Jobs {
       return ({ event }: { readonly event: { readonly output: Step } }): boolean => event.output.kind === kind
     }
     const chart = setup({
-      delays: { retry: () => retryMs(progress.troubles) },
+      delays: { retry: () => retryMs(progress.troubles), watch: watchMs },
       actors: {
         fill: fromPromise<Step>(() => this.tried(progress, () => fillIndex(build, id))),
         finish: fromPromise<Step>(() => this.tried(progress, () => finishIndex(build, id, progress.outcome))),
@@ -149,12 +169,14 @@ export class Jobs {
             onDone: [
               { guard: is('more'), target: 'breathing' },
               { guard: is('trouble'), target: 'waiting' },
+              { guard: is('elsewhere'), target: 'watching' },
               { target: 'finishing', actions: keep },
             ],
           },
         },
         // Small transactions that let others have the thread in between.
         breathing: { invoke: { src: 'breathe', onDone: 'filling' } },
+        watching: { after: { watch: 'filling' } },
         finishing: {
           always: { guard: 'isStopped', target: 'left' },
           invoke: {

@@ -44,14 +44,18 @@ const clock = {
 const world = { clock, random: () => ({ bytes: (length: number) => 'm'.repeat(length) }) } as unknown as World
 
 /** Steps one by one on the database's rows; `beforeCommit` is where another session gets in between. */
-function jobsOn(database: MemoryDatabase, beforeCommit: (step: number, work: MemoryRows) => void = () => undefined) {
+function jobsOn(
+  database: MemoryDatabase,
+  beforeCommit: (step: number, work: MemoryRows) => void | Promise<void> = () => undefined,
+  peer?: World,
+) {
   let step = 0
   const run = async (work: (transaction: Transaction) => unknown): Promise<unknown> => {
     for (;;) {
       const rows = new MemoryRows(database.rows.rows)
       const result = await work(rows as unknown as Transaction)
       const seen = new Map(database.rows.rows)
-      beforeCommit(step++, rows)
+      await beforeCommit(step++, rows)
       const isBarred = rows.checks.some(({ key }) => key !== undefined && database.rows.rows.get(key) !== seen.get(key))
       if (isBarred) continue
       for (const key of rows.written.keys()) {
@@ -62,7 +66,8 @@ function jobsOn(database: MemoryDatabase, beforeCommit: (step: number, work: Mem
       return result
     }
   }
-  return new Jobs({ world, transactions: { run } as unknown as OwnTransactions, catalogs: database.cache, bug: report })
+  const needs = { transactions: { run } as unknown as OwnTransactions, catalogs: database.cache, bug: report }
+  return new Jobs({ ...needs, world: peer ?? world, hasPeers: peer !== undefined })
 }
 
 const bugs: unknown[] = []
@@ -155,6 +160,38 @@ test('another process goes on where one has stopped', async () => {
   expect(await second.waitFor(id)).toBe(true)
   expectWhole(database)
   await expect(second.waitFor('nonsense')).rejects.toMatchObject({ code: '22P02' })
+})
+
+test('of two processes one works on a job, and the other takes it when nothing has moved for ten seconds', async () => {
+  const database = await filled(7)
+  const [result] = await database.run('create index async on t (v)')
+  const id = String(result?.job?.id)
+  let seconds = 0
+  /** A process of its own: a second goes by whenever it waits. */
+  const peer = (name: string): World => {
+    const after = (delayMs: number, action: () => void): Timer => {
+      const waiting = setTimeout(() => {
+        seconds += delayMs / 1_000
+        action()
+      })
+      return { cancel: () => clearTimeout(waiting) }
+    }
+    const random = () => ({ bytes: (length: number) => name.repeat(length) })
+    return { clock: { ...clock, monotonic: () => seconds * 1_000_000, after }, random } as unknown as World
+  }
+  const steps = { a: 0, b: 0 }
+  const hung = new Promise<void>(() => {})
+  const isStep = (work: MemoryRows): boolean => work.written.size > 1
+  const first = jobsOn(database, (_, work) => (isStep(work) && ++steps.a === 3 ? hung : undefined), peer('a'))
+  void first.start(id)
+  while (steps.a < 3) await new Promise((resolve) => setTimeout(resolve))
+  const second = jobsOn(database, (_, work) => void (steps.b += isStep(work) ? 1 : 0), peer('b'))
+  const from = seconds
+  await second.start(id)
+  expect(seconds - from).toBeGreaterThan(10)
+  // The two that were committed are not done again; the last transaction makes the index valid.
+  expect([steps, ...sysJobs(database)]).toEqual([{ a: 3, b: 3 }, 'completed: '])
+  expectWhole(database)
 })
 
 test('an error that comes again and again ends a job: it says which, and its index stays behind invalid', async () => {

@@ -19,6 +19,10 @@ export interface Job {
   readonly isAwaited: boolean
   /** Rows up to this key (a binary string) have their entries. */
   readonly done: string | null
+  /** Who has taken the last step; absent before the first one. */
+  readonly worker?: string
+  /** SQLSTATE of what it failed with. */
+  readonly code?: string
 }
 
 export function newJob(
