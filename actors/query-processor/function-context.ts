@@ -39,6 +39,10 @@ export class StatementContext implements FunctionContext {
     return this.session.environment.searchPath(this.catalog)
   }
 
+  currentQuery(): string {
+    return this.session.activity.query
+  }
+
   clockTime(): bigint {
     return this.session.now()
   }

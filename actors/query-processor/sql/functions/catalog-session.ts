@@ -174,6 +174,7 @@ export const catalogSessionFunctions: Implementations = {
     current_database: (context) => context.database,
     current_schema: (context) => currentSchemas(context, false)[0] ?? null,
     current_schemas: (context, withImplicit: boolean) => new SqlArray(currentSchemas(context, withImplicit)),
+    current_query: (context) => context.currentQuery?.() ?? null,
     pg_backend_pid: (context) => context.backendId,
     pg_is_in_recovery: () => false,
     pg_my_temp_schema: () => 0,

@@ -14,6 +14,7 @@ import { identifierFunctions } from './identifier.ts'
 import { integerFunctions } from './integer.ts'
 import { intervalFunctions } from './interval.ts'
 import { jsonFunctions } from './json.ts'
+import { keywordFunctions } from './keywords.ts'
 import { nullCountFunctions } from './null-count.ts'
 import { numericFunctions } from './numeric.ts'
 import { orderedSetFunctions } from './ordered-set.ts'
@@ -51,6 +52,7 @@ const families: readonly Implementations[] = [
   catalogPrivilegeFunctions,
   catalogSessionFunctions,
   backendFunctions,
+  keywordFunctions,
 ]
 
 type SetImplementation = NonNullable<Implementations['set']>[string]

@@ -12,6 +12,8 @@ export interface FunctionContext {
   readonly transactionTime: bigint
   readonly statementTime: bigint
   clockTime(): bigint
+  /** The text that the client sent. */
+  currentQuery?(): string
   readonly user: string
   readonly database: string
   /** Names of the effective search path, pg_catalog only if it stands there explicitly. */
