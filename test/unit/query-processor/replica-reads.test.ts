@@ -103,6 +103,7 @@ test('a silent one costs one read 15 ms, is left out, and comes back when it spe
   manners.set('a', 0.1)
   manners.set('b', 'silent')
   present('a')
+  expect(await read(30)).toBe('a (b a)')
   expect(await read(30)).toBe('a (a)')
 })
 
