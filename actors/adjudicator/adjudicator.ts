@@ -461,8 +461,10 @@ export class Adjudicator {
     this.clock.hear(clock)
     const term = this.owned()
     if (id.epoch > term.epoch) throw new BusError('timeout', 'outcome')
-    const verdict = await term.decisions.find(id)
-    if (verdict !== undefined) {
+    // No turn between looking and barring: of two who ask at the same time the second finds what the first has left.
+    const known = term.decisions.find(id)
+    if (known !== undefined) {
+      const verdict = await known
       return verdict.kind === 'commit' ? { kind: 'committed', tauCommit: verdict.tauCommit } : { kind: 'aborted' }
     }
     if (id.epoch === term.epoch) {

@@ -85,6 +85,8 @@ export class GroupCommit {
   private stopped: unknown
   private sends = 0
   private sentAt: number
+  /** The farewell has been sent. A successor who reads it waits for nobody, so the lease ends here, whenever it is acknowledged (rule 1). */
+  private hasLeft = false
   private staging:
     | { readonly message: Pick<StageMessage, 'goesOn' | 'payload'>; readonly isFirst: boolean; settle(fate: StageFate): void }
     | undefined
@@ -150,7 +152,7 @@ export class GroupCommit {
 
   /** Monotonic time at which the last acknowledged record was first sent: the lease counts from it (rule 12). */
   get leaseFrom(): number {
-    return this.sentAt
+    return this.hasLeft ? Number.NEGATIVE_INFINITY : this.sentAt
   }
 
   /** No later record has a tau at or below it. */
@@ -397,7 +399,10 @@ export class GroupCommit {
     }
     if (!wanted.heartbeat && !wanted.farewell) return undefined
     const content = { kind: 'heartbeat', released: wanted.farewell && !wanted.heartbeat } as const
-    if (content.released) wanted.farewell = false
+    if (content.released) {
+      wanted.farewell = false
+      this.hasLeft = true
+    }
     wanted.heartbeat = false
     return { content, body: bodyOf(encodeStatement(content)) }
   }

@@ -296,6 +296,33 @@ test('rule 1: who follows a farewell need not wait, who follows a silent owner w
   expect(slept[0]).toBeGreaterThan(2_150)
 })
 
+test('rule 1: whoever has sent a farewell answers no begin, though the lease would hold and nobody acknowledges it', async () => {
+  const log = new ScriptedLog({ exclusive: false })
+  const first = await Driver.start({ log, world: testWorld() })
+  await first.put('a', '1')
+  log.mishaps.push('unacknowledged')
+  const closing = first.circle.close()
+  await turn()
+  await turn()
+  expect(kinds(log)).toBe('epoch commit heartbeat')
+  // Here somebody else may claim, and write what this begin must see.
+  const begun = ask<AdjudicatorRequests, 'begin'>(first.world, first.address, { kind: 'begin', clock: 0 })
+  expect(begun).toBeInstanceOf(Promise)
+  await expect(begun).rejects.toThrow('closed')
+  await closing
+})
+
+test('rule 7: two who ask at the same time what became of an id that nobody has heard of', async () => {
+  const driver = await Driver.start()
+  const [begun, id] = [driver.begin(), driver.newId()]
+  expect(await Promise.all([outcome(driver, id, begun), outcome(driver, id, begun)])).toEqual([
+    { kind: 'aborted' },
+    { kind: 'aborted' },
+  ])
+  expect((await driver.commit(begun, [write('a', '1')], [], id)).verdict.kind).toBe('tooOld')
+  await driver.circle.close()
+})
+
 test('a long transaction is decided in slices: others commit meanwhile, and meet what it has entered', async () => {
   const driver = await Driver.start()
   const begun = driver.begin()
