@@ -7,6 +7,7 @@ import { catalogDefinitionFunctions } from './catalog-definition.ts'
 import { catalogPrivilegeFunctions } from './catalog-privilege.ts'
 import { catalogSessionFunctions } from './catalog-session.ts'
 import { datetimeFunctions } from './datetime.ts'
+import { errorFunctions } from './error-function.ts'
 import { extremeFunctions } from './extreme.ts'
 import { floatFunctions } from './float.ts'
 import { hashFunctions } from './hash.ts'
@@ -53,6 +54,7 @@ const families: readonly Implementations[] = [
   catalogSessionFunctions,
   backendFunctions,
   keywordFunctions,
+  errorFunctions,
 ]
 
 type SetImplementation = NonNullable<Implementations['set']>[string]
