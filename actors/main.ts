@@ -57,10 +57,22 @@ export async function main(): Promise<void> {
   }
 }
 
+/** How long an orderly stop may take where it depends on others. */
+const farewellMsMax = 10_000
+
+/** Without its NATS servers a process cannot say farewell, and nobody should wait for that: others take over after a lease, and nothing is lost. */
+function giveUpLater(): void {
+  setTimeout(() => {
+    process.stderr.write('taudb: NATS did not take the farewell in time: stopped without it\n')
+    process.exit(1)
+  }, farewellMsMax).unref()
+}
+
 async function run(config: Config): Promise<void> {
   let stopping: Promise<void> | undefined
   let cluster: Cluster | undefined
   const stop = (): void => {
+    if (stopping === undefined && config.bus !== undefined) giveUpLater()
     stopping ??= (async () => {
       log('info', 'stopping')
       await cluster?.close()

@@ -102,6 +102,16 @@ test('an orderly stop says farewell: the next start does not wait for a lease', 
   expect(Date.now() - before).toBeLessThan(2_000)
 })
 
+test('NATS is gone for good: an orderly stop gives up the farewell after ten seconds', async () => {
+  const { server, url } = await nats()
+  const adjudicator = await started(['--bus', url, '--roles', 'adjudicator'])
+  await server.stop()
+  const before = Date.now()
+  expect(await adjudicator.stop('SIGTERM')).toBe(1)
+  expect(Date.now() - before).toBeLessThan(13_000)
+  expect(adjudicator.output()).toContain('taudb: NATS did not take the farewell in time: stopped without it')
+})
+
 test('nats-server is killed and started again under load: writers wait, and nothing is lost or doubled', async () => {
   const { server, url } = await nats()
   const client = await connected(await started(['--bus', url, '--data', directory('nats-data')]))

@@ -45,7 +45,11 @@ export class NatsServer {
   /** Resolves when clients may connect. */
   async start(): Promise<void> {
     const log = join(this.directory, 'nats.log')
-    const child = spawn(natsServerProgram(), ['-c', join(this.directory, 'nats.conf'), '-l', log], { stdio: 'ignore' })
+    const child = spawn(natsServerProgram(), ['-c', join(this.directory, 'nats.conf'), '-l', log], {
+      stdio: 'ignore',
+      // Ctrl-C in a terminal is for whoever started it: what needs the servers for a farewell still has them.
+      detached: true,
+    })
     this.child = child
     running.add(child)
     child.on('exit', () => running.delete(child))
