@@ -242,7 +242,7 @@ export const postImagesShape = struct<PostImages>({
 
 export const ownedShape = struct<OwnedNews>({ kind: always('owned'), clock, partition: partitionShape, epoch: whole() })
 
-export const replicaShape = struct<ReplicaNews>({ kind: always('replica'), clock, shard: whole(), name: words, synced: vector })
+export const replicaShape = struct<ReplicaNews>({ kind: always('replica'), clock, shard: whole(), name: words })
 
 export const rollCallShape = struct<RollCall>({ kind: always('rollCall'), clock, call: words })
 

@@ -287,14 +287,12 @@ export interface OwnedNews extends Stamped {
   readonly epoch: Epoch
 }
 
-/** Said by a storage actor to everybody, again and again: where to read, and what of the journals it needs no more. */
+/** Said by a storage actor to everybody, again and again: where to read. */
 export interface ReplicaNews extends Stamped {
   readonly kind: 'replica'
   readonly shard: number
   /** Part of its address; new with every start. */
   readonly name: string
-  /** What survives a crash of it (rule 17). */
-  readonly synced: Vector
 }
 
 /* ---------------------------------------------------------------- who is there */

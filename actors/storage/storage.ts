@@ -82,10 +82,7 @@ export class Storage {
 
   /** What others need to know of this replica. */
   news(clock: number): ReplicaNews {
-    const { shard, name, store } = this
-    const synced: Sequence[] = []
-    for (const { partition } of this.map.partitions) synced[partition] = store.synced(partition)
-    return { kind: 'replica', clock, shard, name, synced }
+    return { kind: 'replica', clock, shard: this.shard, name: this.name }
   }
 
   private withdraw(): void {

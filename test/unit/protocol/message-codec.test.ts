@@ -209,7 +209,6 @@ const conversations: Readonly<Record<string, readonly [fc.Arbitrary<unknown>, fc
       clock,
       shard: whole,
       name: fc.string({ unit: 'binary-ascii', maxLength: 16 }),
-      synced: fc.array(whole),
     }),
     fc.constant(undefined),
   ],
