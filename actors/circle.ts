@@ -15,6 +15,7 @@ import { Crossbar } from './crossbar/crossbar.ts'
 import { GroupCommit } from './journal/group-commit.ts'
 import { Journal } from './journal/journal.ts'
 import { findOutcome } from './journal/outcome.ts'
+import { Monitor } from './monitor.ts'
 import { Storage } from './storage/storage.ts'
 import type { VersionStore } from './storage/version-store.ts'
 import { evenMap, singleMap, Topology } from './topology.ts'
@@ -80,8 +81,10 @@ export async function startCircle({
     return { partition, log, journal, adjudicator: new Adjudicator(world, clock, topology, partition, claims) }
   })
   const storages = map.shards.map(({ shard }) => new Storage(world, map, shard, versionStore))
+  const monitor = new Monitor(world)
   const crossbar = new Crossbar(world, map, async (deliver) => {
-    for (const { partition, journal } of places) await journal.open(versionStore.applied(partition).sequence, deliver)
+    const receive = monitor.beside(deliver)
+    for (const { partition, journal } of places) await journal.open(versionStore.applied(partition).sequence, receive)
   })
   for (const storage of storages) await storage.lifecycle.start()
   for (const { shard } of map.shards) topology.servedHere(shard)
@@ -100,13 +103,17 @@ export async function startCircle({
   }
   trimLater()
 
+  const positions = (): Position[] =>
+    places.map(({ partition, log, adjudicator: { epoch } }) => ({ ...positionOf(partition, log, versionStore), epoch }))
+  monitor.follow(positions)
+
   return {
     topology,
     clock,
-    positions: () =>
-      places.map(({ partition, log, adjudicator: { epoch } }) => ({ ...positionOf(partition, log, versionStore), epoch })),
+    positions,
     async close() {
       isOpen = false
+      monitor.close()
       for (const { adjudicator } of places) await adjudicator.lifecycle.drain()
       await crossbar.lifecycle.drain()
       for (const { journal } of places) journal.close()

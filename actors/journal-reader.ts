@@ -3,10 +3,11 @@ import { checkDataDirectory, journalsIn, refusal } from '../bus/data-directory.t
 import { readLogFiles } from '../bus/embedded-log.ts'
 import { LogCorrupt } from '../bus/log.ts'
 import { realFiles } from '../bus/real-world.ts'
-import { partition, transactionIdText } from '../protocol/ids.ts'
+import { partition, type Sequence, transactionIdText } from '../protocol/ids.ts'
 import { storageIdOf } from '../protocol/key.ts'
 import type { CommittedTransaction, JournalRecord } from '../protocol/messages.ts'
 import { Chain } from './journal/chain.ts'
+import { ProtocolWatch } from './protocol-watch.ts'
 
 type Print = (line: string) => void
 
@@ -31,27 +32,29 @@ export function dumpJournal(data: string, print: Print): number {
 
 const checksOf = ({ checks }: CommittedTransaction): string => (checks.length === 0 ? '' : `, ${checks.length} checks`)
 
+/** As much as fits into some hundred megabytes: what lies further apart is not compared. */
+const bounds = { keysMax: 500_000, idsMax: 2_000_000 }
+
 /**
- * Checks the invariants of the commit protocol that a journal alone can show: no gap, an unbroken hash chain, one owner an epoch, epochs that never
- * decrease, tau strictly rising and at or below the horizon (`Chain`), every id at most once, and every transaction begun before it committed.
+ * Checks the invariants of the commit protocol that journals can show: no gap, an unbroken hash chain, one owner an epoch, epochs that never
+ * decrease, tau strictly rising and at or below the horizon (`Chain`); every id at most once, every transaction begun before it committed and above
+ * its owner's floor, and of two that bar each other the first one (`ProtocolWatch`).
  */
 export function verifyJournal(data: string, print: Print): number {
-  const seen = new Map<string, number>()
   const wrong: string[] = []
+  const watch = new ProtocolWatch(bounds, ({ invariant, partition: p, sequence, detail }) =>
+    wrong.push(`${invariant}: entry ${sequence}${p === 0 ? '' : ` of partition ${p}`}: ${detail}`),
+  )
   let records = 0
   let transactions = 0
   let writes = 0
   const status = walk(data, print, (record, sequence) => {
     records++
+    watch.accept(record, sequence)
     if (record.kind !== 'commit') return
     for (const transaction of record.transactions) {
-      const id = transactionIdText(transaction.id)
       transactions++
       writes += transaction.writes.length
-      if (seen.has(id)) wrong.push(`transaction ${id} stands in entries ${seen.get(id)} and ${sequence}`)
-      seen.set(id, sequence)
-      if (transaction.tauStart >= record.tau)
-        wrong.push(`transaction ${id} in entry ${sequence} began at ${transaction.tauStart}, after its tauCommit ${record.tau}`)
     }
   })
   for (const line of wrong) print(line)
@@ -65,7 +68,7 @@ export function verifyJournal(data: string, print: Print): number {
 }
 
 /** Every journal of the directory, one after the other. */
-function walk(data: string, print: Print, visit: (record: JournalRecord, sequence: number) => void): number {
+function walk(data: string, print: Print, visit: (record: JournalRecord, sequence: Sequence) => void): number {
   for (const [p, directory] of journalsIn(realFiles, checkDataDirectory(data)).entries()) {
     const chain = new Chain(partition(p))
     try {

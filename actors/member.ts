@@ -13,6 +13,7 @@ import { checkMap, checkPosition, claimsOf, positionOf, type RunningCircle } fro
 import type { Role } from './config.ts'
 import { Crossbar } from './crossbar/crossbar.ts'
 import { Journal } from './journal/journal.ts'
+import { Monitor } from './monitor.ts'
 import { Presence } from './presence.ts'
 import { answerRollCalls } from './roll-call.ts'
 import { Storage } from './storage/storage.ts'
@@ -88,8 +89,9 @@ export async function startMember(parts: MemberParts): Promise<RunningCircle> {
   if (versionStore !== undefined) for (const { shard } of map.shards) topology.servedHere(shard)
   const applied = (partition: Partition, log: Log): Sequence => versionStore?.applied(partition).sequence ?? log.last()
   if (versionStore !== undefined) for (const { partition, log } of places) checkPosition(log, applied(partition, log))
+  const monitor = new Monitor(world)
   const crossbar = new Crossbar(world, map, async (deliver) => {
-    const receive = versionStore === undefined ? (): undefined => undefined : deliver
+    const receive = monitor.beside(versionStore === undefined ? (): undefined => undefined : deliver)
     for (const { partition, log, journal } of places) {
       await journal.open(applied(partition, log), receive)
       // Whoever only follows would not notice, and answer from what it has for ever.
@@ -109,6 +111,7 @@ export async function startMember(parts: MemberParts): Promise<RunningCircle> {
   presence.speakFor(adjudicators, storages)
   const close = async (): Promise<void> => {
     isOpen = false
+    monitor.close()
     storageKeeping?.close()
     attendance.close()
     presence.close()
@@ -163,6 +166,7 @@ export async function startMember(parts: MemberParts): Promise<RunningCircle> {
       ...positionOf(partition, log, versionStore),
       epoch: adjudicators.find(([of]) => of === partition)?.[1].epoch,
     }))
+  monitor.follow(positions)
   return { topology, clock, positions, close }
 }
 

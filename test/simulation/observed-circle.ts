@@ -1,4 +1,5 @@
 /** What query processors were told, held against what the journals say: the invariants of the commit protocol that need both. */
+import { ProtocolWatch } from '../../actors/protocol-watch.ts'
 import type { Circle, Snapshot } from '../../actors/query-processor/circle.ts'
 import type { MaybePromise } from '../../bus/bus.ts'
 import { transactionIdText } from '../../protocol/ids.ts'
@@ -56,8 +57,12 @@ export class ObservedCircle {
     const violated = (oracle: string, promise: string, detail: string): void => void found.push({ oracle, promise, detail })
     const committed = new Map<string, number>()
     const taus: number[] = []
+    const watch = new ProtocolWatch({ keysMax: 1e6, idsMax: 1e6 }, ({ invariant, partition, sequence, detail }) =>
+      violated(`monitor: ${invariant}`, 'R2', `entry ${sequence} of journal ${partition}: ${detail}`),
+    )
     for (const records of journals) {
-      for (const { record } of records) {
+      for (const { record, sequence } of records) {
+        watch.accept(record, sequence)
         if (record.kind !== 'commit') continue
         taus.push(record.tau)
         for (const { id } of record.transactions) committed.set(transactionIdText(id), record.tau)
