@@ -134,7 +134,9 @@ async function listening(nats: Nats): Promise<Nats> {
   const { forbidden } = nats.replies
   if (forbidden === undefined) return nats
   await nats.close()
-  throw new BusRefused(`NATS keeps us from our answers (${forbidden.message}): this user is for another role, or lacks a permission`)
+  throw new BusRefused(
+    `NATS keeps us from our answers (${forbidden.message}): this user is for another role, or lacks a permission`,
+  )
 }
 
 function refused(servers: NodeConnectionOptions['servers'], why: string, isForbidden: boolean): BusRefused {
