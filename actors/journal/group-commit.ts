@@ -10,7 +10,7 @@ import type { CommittedTransaction } from '../../protocol/messages.ts'
 import { PackedWrites } from '../../protocol/packed-writes.ts'
 import { type Body, bodyOf, encodeCommit, encodeStatement, type StageMessage, type Statement } from '../../protocol/record.ts'
 import { type Tau, tau, tauMax, tauZero } from '../../protocol/time.ts'
-import type { HighestClock } from '../actor.ts'
+import { Fenced, type HighestClock } from '../actor.ts'
 import type { Appended, Ownership, RecordContent } from './journal.ts'
 
 /** An accepted transaction on its way into a record. */
@@ -249,8 +249,10 @@ export class GroupCommit {
       this.isScheduled = false
       this.sendAll().catch((error: unknown) => {
         this.isSending = false
+        // What was under way when this owner was deposed is refused a little later: its successor in this process is at work by then.
+        const isOldNews = this.stopped !== undefined && error instanceof Fenced
         this.stop(new BusError('closed', 'journal'))
-        this.failed(error)
+        if (!isOldNews) this.failed(error)
       })
     })
   }
