@@ -32,6 +32,7 @@ import { damageOf } from './storage/lmdb-file.ts'
 import type { VersionStore } from './storage/version-store.ts'
 import { LmdbVersionStore } from './storage/version-store-lmdb.ts'
 import { MemoryVersionStore } from './storage/version-store-memory.ts'
+import { answerTraceCalls, gatherTraces } from './trace-call.ts'
 
 /** Why the database did not start, in one line with the way out. */
 export class StartError extends Error {
@@ -80,6 +81,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const world = realWorld({ bus: joined?.bus ?? new EmbeddedBus(), onFailure: options.onFailure ?? fail })
     const tracing = traced(world, config, options)
     closers.push(() => tracing.close())
+    if (joined !== undefined) answerTraceCalls(world, () => tracing.recent())
     const tls = readTls(config)
     const { roles } = config
     const directory = config.data === undefined || !roles.has('storage') ? undefined : await takeDataDirectory(config.data)
@@ -101,7 +103,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       memoryBytesMax: getHeapStatistics().heap_size_limit,
       newSpill: () => spill?.area(),
       slowMs: config.logSlowMs,
-      recentTraces: () => tracing.recent(),
+      recentTraces: () => (joined === undefined ? tracing.recent() : gatherTraces(world, tracing.recent())),
       ...(joined === undefined ? {} : { patienceMs }),
       onBug: report,
     })

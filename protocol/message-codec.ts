@@ -8,6 +8,8 @@ import {
   presentShape,
   replicaShape,
   rollCallShape,
+  spansAskedShape,
+  spansToldShape,
   stagingShape,
   storageShapes,
 } from './message-shapes.ts'
@@ -48,6 +50,8 @@ const numbers = {
   replica: 35,
   rollCall: 40,
   present: 41,
+  spansAsked: 42,
+  spansTold: 43,
 } as const satisfies Record<
   | keyof typeof adjudicatorShapes
   | keyof typeof storageShapes
@@ -56,7 +60,9 @@ const numbers = {
   | 'owned'
   | 'replica'
   | 'rollCall'
-  | 'present',
+  | 'present'
+  | 'spansAsked'
+  | 'spansTold',
   number
 >
 
@@ -71,6 +77,8 @@ for (const [name, [ask, answer]] of Object.entries({
   replica: [replicaShape, nothing] as const,
   rollCall: [rollCallShape, nothing] as const,
   present: [presentShape, nothing] as const,
+  spansAsked: [spansAskedShape, nothing] as const,
+  spansTold: [spansToldShape, nothing] as const,
 })) {
   byName.set(name, {
     number: numbers[name as keyof typeof numbers],

@@ -24,6 +24,8 @@ import type {
   RowLayout,
   ScanAnswer,
   SealedRange,
+  SpansAsked,
+  SpansTold,
   Staging,
   Stamped,
   StorageRequests,
@@ -245,6 +247,15 @@ export const ownedShape = struct<OwnedNews>({ kind: always('owned'), clock, part
 export const replicaShape = struct<ReplicaNews>({ kind: always('replica'), clock, shard: whole(), name: words })
 
 export const rollCallShape = struct<RollCall>({ kind: always('rollCall'), clock, call: words })
+
+export const spansAskedShape = struct<SpansAsked>({
+  kind: always('spansAsked'),
+  clock,
+  call: words,
+  traceIds: latin1(32 * 200),
+})
+
+export const spansToldShape = struct<SpansTold>({ kind: always('spansTold'), clock, call: words, spans: utf8 })
 
 export const presentShape = struct<Present>({
   kind: always('present'),

@@ -327,6 +327,23 @@ export interface PresentPartition {
   readonly applied: Sequence | undefined
 }
 
+/* ---------------------------------------------------------------- what was seen */
+
+/** Said to every process by one that draws a trace; whoever keeps something of it answers with SpansTold. */
+export interface SpansAsked extends Stamped {
+  readonly kind: 'spansAsked'
+  readonly call: string
+  /** 32 hexadecimal digits each, one behind the other. */
+  readonly traceIds: string
+}
+
+export interface SpansTold extends Stamped {
+  readonly kind: 'spansTold'
+  readonly call: string
+  /** A JSON object a line: they are for people, and nothing is decided by them. */
+  readonly spans: string
+}
+
 /* ---------------------------------------------------------------- who says what to whom */
 
 /** Requests by addressee: the question's kind decides the answer's type. */

@@ -12,6 +12,9 @@ export const subjects = {
   storage: (shard: number): string => `taudb.storage.${shard}`,
   /** Everybody listens there for somebody who asks who is there. */
   rollCall: 'taudb.roll-call',
+  /** Who keeps something of these traces? and what. */
+  spansAsked: 'taudb.spans-asked',
+  spansTold: 'taudb.spans-told',
   /** Where everybody answers that. */
   present: 'taudb.present',
   /** One of them. */

@@ -5,7 +5,7 @@ import type { InputSettings } from '../../protocol/values/type.ts'
 import type { Value } from '../../protocol/values/value.ts'
 import { RandomSeries } from './random-series.ts'
 import type { Session } from './session.ts'
-import { sessionRows } from './session-rows.ts'
+import { sessionRows, spanRows } from './session-rows.ts'
 import type { Catalog, SequenceRelation } from './sql/catalog/schema.ts'
 import type { Aside, FunctionContext } from './sql/functions/registry.ts'
 
@@ -87,6 +87,10 @@ export class StatementContext implements FunctionContext {
   setval(sequenceOid: Oid, value: bigint, isCalled: boolean): MaybePromise<bigint> {
     this.session.refuseReadOnly('setval()')
     return this.session.sequences.set(sequenceOid, value, isCalled)
+  }
+
+  awaitedRows(relation: string): MaybePromise<Iterable<{ readonly [column: string]: Value }>> | undefined {
+    return relation === 'spans' ? spanRows(this.session) : undefined
   }
 
   systemRows(relation: string): Iterable<{ readonly [column: string]: Value }> | undefined {

@@ -3,7 +3,6 @@
 // Invariant: a session is opened only while the processor serves, and draining waits for no one who is idle.
 
 import type { World } from '../../bus/world.ts'
-import type { RecordedTrace } from '../../observability/recorder.ts'
 import { SqlError } from '../../protocol/errors.ts'
 import { transactionBytesDefault } from '../../protocol/limits.ts'
 import type { QueryProcessorPort, QuerySession, SessionStart } from '../../protocol/session.ts'
@@ -40,7 +39,7 @@ export interface QueryProcessorOptions {
   /** Statements that take longer are logged. */
   readonly slowMs?: number | undefined
   /** What sys.spans shows. */
-  readonly recentTraces?: () => readonly RecordedTrace[]
+  readonly recentTraces?: Runtime['recentTraces']
   /** Hears of bugs of ours that a client was told as XX000. */
   readonly onBug?: (error: unknown) => void
   /** How long to go on asking actors of other processes, where one may take another's place. */
@@ -83,7 +82,7 @@ export class QueryProcessor implements QueryProcessorPort {
       sessions: this.sessions,
       shown: new ShownTransactions(circle),
       slowMicros: options.slowMs === undefined ? undefined : options.slowMs * 1_000,
-      recentTraces: options.recentTraces ?? ((): readonly RecordedTrace[] => []),
+      recentTraces: options.recentTraces ?? (() => []),
       database: options.database ?? 'postgres',
       memory: new MemoryPool(memoryBytesMax / 4),
       waitingLine: new WaitingLine(world.clock),

@@ -41,8 +41,8 @@ export interface Runtime {
   readonly shown: ShownTransactions
   /** Statements that take longer are logged; undefined: none is. */
   readonly slowMicros: number | undefined
-  /** Traces that this process keeps to be looked at. */
-  recentTraces(): readonly RecordedTrace[]
+  /** Traces that are kept to be looked at. */
+  recentTraces(): MaybePromise<readonly RecordedTrace[]>
   /** Jobs that DDL queues. */
   readonly jobs: Jobs
   /** A bug of ours that a client met. */

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../../bus/bus.ts'
 import type { RecordedTrace } from '../../observability/recorder.ts'
 import { sqlTime } from '../../protocol/time.ts'
 import { SqlArray, type Value } from '../../protocol/values/value.ts'
@@ -21,8 +22,6 @@ export function sessionRows(session: Session, relation: string): Iterable<Row> |
       return cursorRows(session)
     case 'pg_stat_activity':
       return [...session.runtime.sessions].map(activityRow)
-    case 'spans':
-      return spanRows(session.runtime.recentTraces())
     case 'pg_settings':
       return settingRows(session.settings)
     default:
@@ -68,8 +67,14 @@ function* cursorRows({ cursors, portals }: Session): Iterable<Row> {
   }
 }
 
+/** sys.spans */
+export function spanRows({ runtime }: Session): MaybePromise<Iterable<Row>> {
+  const traces = runtime.recentTraces()
+  return traces instanceof Promise ? traces.then(rowsOfTraces) : rowsOfTraces(traces)
+}
+
 /** The order of attributes is that in which they were said. */
-function* spanRows(traces: readonly RecordedTrace[]): Iterable<Row> {
+function* rowsOfTraces(traces: readonly RecordedTrace[]): Iterable<Row> {
   for (const { spans } of traces) {
     for (const { traceId, spanId, parentId, name, startMicros, endMicros, attributes, failure } of spans) {
       yield {

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterEach, expect, test } from 'vitest'
+import { showTrace } from '../../actors/trace-command.ts'
+import { journey } from '../../observability/journey.ts'
 import { startNats } from '../support/nats-server.ts'
 import { type ExportedSpan, TraceSink } from '../support/trace-sink.ts'
 import { type ServerProcess, startServer, temporaryDirectory } from './server-process.ts'
@@ -37,6 +40,9 @@ test('from the client to both replicas, over four processes, one tree', async ()
   await client.connect()
   open.push(() => client.end())
   await client.query('create table account (id int primary key, owner text)')
+  // The question holds many of them.
+  for (let i = 0; i < 210; i++)
+    await client.query(`select 1 /*traceparent='00-${randomBytes(16).toString('hex')}-00f067aa0ba902b7-00'*/`)
   const traceId = 'e'.repeat(32)
   await client.query(`insert into account values (1, 'Ada') /*traceparent='00-${traceId}-00f067aa0ba902b7-01'*/`)
   const spans = (): ExportedSpan[] => sink.spans.filter((span) => span.traceId === traceId)
@@ -57,6 +63,13 @@ test('from the client to both replicas, over four processes, one tree', async ()
     'storage.apply < query-processor.commit (crossbar,storage)',
     'storage.scan < query-processor.statement (crossbar,storage)',
   ])
+  // The same tree in the terminal, without a collector: the frontend asks the others for what they keep.
+  const { hostname: host, port } = new URL(connectionString)
+  const drawn: string[] = []
+  expect(await showTrace({ host, port: Number(port) }, traceId, (line) => drawn.push(line))).toBe(0)
+  const steps = drawn.flatMap((line) => /[a-z-]+\.(?:[a-z]+)(?= )/.exec(line.slice(0, 60))?.[0] ?? [])
+  expect(steps.filter((step) => step === 'storage.apply').length).toBe(2)
+  expect(new Set(steps)).toEqual(new Set(journey.map(({ name }) => name)))
   const commits = new Set(spans().flatMap(({ attributes }) => attributes['taudb.tau_commit'] ?? []))
   expect(commits.size).toBe(1)
 })

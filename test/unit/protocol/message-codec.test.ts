@@ -181,6 +181,8 @@ const conversations: Readonly<Record<string, readonly [fc.Arbitrary<unknown>, fc
     fc.constant(undefined),
   ],
   rollCall: [fc.record({ ...kindIs('rollCall'), clock, call: key }), fc.constant(undefined)],
+  spansAsked: [fc.record({ ...kindIs('spansAsked'), clock, call: key, traceIds: key }), fc.constant(undefined)],
+  spansTold: [fc.record({ ...kindIs('spansTold'), clock, call: key, spans: text }), fc.constant(undefined)],
   present: [
     fc.record({
       ...kindIs('present'),

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../../../../bus/bus.ts'
 import type { Notice } from '../../../../protocol/errors.ts'
 import type { InputSettings } from '../../../../protocol/values/type.ts'
 import type { Value } from '../../../../protocol/values/value.ts'
@@ -46,6 +47,8 @@ export interface FunctionContext {
    * pg_prepared_statements, pg_cursors ... Undefined: the catalog makes them.
    */
   systemRows?(relation: string): Iterable<{ readonly [column: string]: Value }> | undefined
+  /** The same, of rows that other processes are asked for. */
+  awaitedRows?(relation: string): MaybePromise<Iterable<{ readonly [column: string]: Value }>> | undefined
   /** A sequence's last value as this process gave it out, if its reservation is as new as the counter that was read. */
   lastSequenceValue?(sequence: SequenceRelation, counter: bigint): bigint | undefined
   /** Bytes under a storage id, true or estimated; undefined where nobody can say. */

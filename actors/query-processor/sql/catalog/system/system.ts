@@ -120,7 +120,7 @@ export function systemRows(table: Table, run: Run): Iterable<readonly Value[]> {
 }
 
 function liveRows(table: Table, run: Run): MaybePromise<Iterable<Row>> | undefined {
-  if (table.schemaOid === sysOid && table.name === 'jobs') return jobRows(run)
+  if (table.schemaOid === sysOid) return table.name === 'jobs' ? jobRows(run) : run.functions.awaitedRows?.(table.name)
   return table.name === 'pg_sequences' ? sequenceRows(run) : undefined
 }
 
