@@ -43,6 +43,12 @@ export interface Stating {
   bars?(transaction: CommittedTransaction): boolean
 }
 
+interface Wanted {
+  readonly stating: Stating
+  readonly resolve: (outcome: 'stated' | 'full') => void
+  readonly reject: (error: unknown) => void
+}
+
 /** 'lost': nobody here writes any more. */
 export type StageFate = 'staged' | 'full' | 'lost'
 
@@ -73,11 +79,8 @@ export class GroupCommit {
   private building: Joined[] = []
   private underway: readonly Joined[] = []
   private wanted: { heartbeat: boolean; farewell: boolean } = { heartbeat: false, farewell: false }
-  private statements: {
-    readonly stating: Stating
-    readonly resolve: (outcome: 'stated' | 'full') => void
-    readonly reject: (error: unknown) => void
-  }[] = []
+  private statements: Wanted[] = []
+  private statementUnderway: Wanted | undefined
   /** One batch may go before a statement, and no more. */
   private statementIsDue = false
   private isSending = false
@@ -231,6 +234,7 @@ export class GroupCommit {
     this.building = []
     this.staging?.settle('lost')
     this.staging = undefined
+    this.statementUnderway?.reject(error)
     for (const { reject } of [...this.statements.splice(0), ...this.waiting.splice(0)]) reject(error)
   }
 
@@ -297,6 +301,7 @@ export class GroupCommit {
     const next = statement === undefined ? this.content(batch) : this.stating(statement.stating)
     if (next === undefined) return
     this.statementIsDue = statement === undefined && this.statements.length > 0
+    this.statementUnderway = statement
     this.sends++
     this.inFlight = recordTau
     this.underway = batch
@@ -311,6 +316,7 @@ export class GroupCommit {
     if (this.stopped !== undefined) return
     this.inFlight = undefined
     this.underway = []
+    this.statementUnderway = undefined
     statement?.resolve(outcome.kind === 'full' ? 'full' : 'stated')
     this.acknowledge(outcome, times, batch)
   }
