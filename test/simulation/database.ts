@@ -12,7 +12,7 @@ import type { ProcessName } from './fault-plan.ts'
 import type { Kernel } from './kernel.ts'
 import { SimulatedNetwork } from './network.ts'
 import { differenceOf, ObservedLog } from './observed-log.ts'
-import { countMoves, violationsOfMoves } from './observed-moves.ts'
+import { countMoves, isMoving, violationsOfMoves } from './observed-moves.ts'
 import { SimulatedProcess } from './process.ts'
 import type { RunSettings } from './settings.ts'
 import { breachesOfJournals } from './specification-partitions.ts'
@@ -45,6 +45,8 @@ export interface Simulated {
   killLeaders?(chance: number): void
   /** An owner dies so often when a seal or an open has come into a journal. */
   killMovers?(chance: number): void
+  /** Something has been given away and not been taken yet. */
+  isMoving?(): boolean
   /** Faults are over. */
   heal?(): void
   /** A new session with this query processor, or undefined while it is down. */
@@ -198,6 +200,10 @@ export class SimulatedDatabase implements Simulated {
 
   heal(): void {
     this.deadliness = 0
+  }
+
+  isMoving(): boolean {
+    return isMoving(this.logs.map((log) => log.records()))
   }
 
   invariants(): Violation[] {

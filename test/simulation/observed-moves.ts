@@ -1,6 +1,7 @@
 /** Rule 20 as the journals show it: what was given away was taken once, by whom it was given to, above everything its giver had promised. */
 import { Adjudicator } from '../../actors/adjudicator/adjudicator.ts'
 import { GroupCommit } from '../../actors/journal/group-commit.ts'
+import { holdingsAfter, noHoldings } from '../../actors/journal/holdings.ts'
 import { contains, type KeyRange, pinnedTo, placeOf } from '../../protocol/key.ts'
 import type { JournalRecord } from '../../protocol/messages.ts'
 import type { Kernel } from './kernel.ts'
@@ -35,9 +36,33 @@ export function violationsOfMoves(kernel: Kernel, journals: readonly (readonly O
     if (records.some(between)) kernel.count('move completed by a successor')
     if (wrote(journals[open.partition] ?? [], open)) kernel.count('places written by their new partition')
   }
+  const held = journals.flatMap((journal, p) => holdingsOf(journal).map((range) => ({ ...range, p })))
+  held.sort((a, b) => (a.start < b.start ? -1 : 1))
+  for (const [i, range] of held.entries()) {
+    const next = held[i + 1]
+    if (next !== undefined && next.start < range.end) violated(`partitions ${range.p} and ${next.p} hold the same places`)
+  }
   kernel.count('seals', seals.length)
   kernel.count('opens', opens.length)
   return found
+}
+
+/** What the journal says at its end. */
+function holdingsOf(records: readonly ObservedRecord[]): readonly KeyRange[] {
+  let holdings = noHoldings
+  for (const { record } of records)
+    if (record.kind === 'epoch' || record.kind === 'seal' || record.kind === 'open') holdings = holdingsAfter(holdings, record)
+  return holdings.ranges
+}
+
+/** A seal that nobody has opened. */
+export function isMoving(journals: readonly (readonly ObservedRecord[])[]): boolean {
+  let count = 0
+  for (const { record } of journals.flat()) {
+    if (record.kind === 'seal') count++
+    if (record.kind === 'open') count--
+  }
+  return count > 0
 }
 
 const wrote = (records: readonly ObservedRecord[], { tau, range }: Open): boolean =>

@@ -17,7 +17,7 @@ import type { Kernel } from './kernel.ts'
 import { SimulatedNetwork } from './network.ts'
 import { ObservedCircle } from './observed-circle.ts'
 import { differenceOf, isMove, type ObservedRecord, recordsOf } from './observed-log.ts'
-import { countMoves, violationsOfMoves } from './observed-moves.ts'
+import { countMoves, isMoving, violationsOfMoves } from './observed-moves.ts'
 import { ObservedPromises } from './observed-promises.ts'
 import { SimulatedProcess } from './process.ts'
 import type { RunSettings } from './settings.ts'
@@ -266,6 +266,10 @@ export class PartitionedDatabase implements Simulated {
   difference(): string[] {
     if (this.store === undefined) throw new Error('harness: storage is down')
     return differenceOf(this.journals(), this.store)
+  }
+
+  isMoving(): boolean {
+    return isMoving(this.journals())
   }
 
   invariants(): Violation[] {

@@ -1,6 +1,7 @@
 /** Proof that the oracles for several partitions can fail: each planted bug is found by the oracle it names. */
 import { describe, expect, test } from 'vitest'
 import type { PlantedBug } from './planted-bugs.ts'
+import { moveBugs } from './planted-bugs-moves.ts'
 import { partitionBugs } from './planted-bugs-partitions.ts'
 import { type RunOptions, simulate } from './run.ts'
 
@@ -14,8 +15,10 @@ const optionsFor = ({ workload, oracle, settings, faults }: PlantedBug, seed: nu
   only: new Set([workload, oracle]),
 })
 
+const bugs = [...partitionBugs, ...moveBugs]
+
 describe('planted bugs of several partitions', () => {
-  test.each(partitionBugs)('$name: $oracle', { timeout: 120_000 }, async (bug) => {
+  test.each(bugs)('$name: $oracle', { timeout: 120_000 }, async (bug) => {
     const remove = bug.plant()
     try {
       for (let seed = bug.from ?? 1; seed < (bug.from ?? 1) + seedsMax; seed++) {
@@ -29,7 +32,7 @@ describe('planted bugs of several partitions', () => {
   })
 
   test('without them, the same runs are good', { timeout: 60_000 }, async () => {
-    for (const bug of partitionBugs) {
+    for (const bug of bugs) {
       const { violations, error } = await simulate(optionsFor(bug, bug.from ?? 1))
       expect([bug.name, violations, error]).toEqual([bug.name, [], undefined])
     }

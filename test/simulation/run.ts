@@ -113,6 +113,10 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
     client.close()
   }
 
+  const settled = async (): Promise<void> => {
+    while (database.isMoving?.() === true) await pause(100)
+  }
+
   /** The last crash may have come just before everything healed: the reader waits until somebody answers, within the bound of R7. */
   const look = async (): Promise<void> => {
     let client = await connect('processor 2')
@@ -147,6 +151,8 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
     heal(database)
     if (!(ended || (await play(everyone, livenessMs))))
       violations.push({ oracle: 'liveness', promise: 'R7', detail: 'clients still wait after everything has healed' })
+    else if (settings.movesMs > 0 && !(await play(settled(), livenessMs)))
+      violations.push({ oracle: 'liveness', promise: 'R7', detail: 'places were given away and nobody takes them' })
     else if (!(await play(look(), livenessMs)))
       violations.push({ oracle: 'liveness', promise: 'R7', detail: 'the last reader is not answered' })
     else lookAtAll(database, looks, violations)
