@@ -7,7 +7,7 @@ import type { Objects } from '../bus/objects.ts'
 import type { Timer, World } from '../bus/world.ts'
 import { epoch, type Partition, type Sequence, sequence, type Vector } from '../protocol/ids.ts'
 import { decodeMessage, messageHash } from '../protocol/record.ts'
-import type { SnapshotEnd, SnapshotJournal } from '../protocol/snapshot.ts'
+import { SnapshotDamaged, type SnapshotEnd, type SnapshotJournal } from '../protocol/snapshot.ts'
 import { findSnapshots, loadSnapshot, type Progress, removeOldSnapshots, snapshotName, takeSnapshot } from './storage/snapshot.ts'
 import type { AppliedPosition, VersionStore } from './storage/version-store.ts'
 import { everything, type RangeMap } from './topology.ts'
@@ -42,6 +42,8 @@ const unfinishedMs = 600_000
 interface Registered {
   readonly count: number
   readonly positions: readonly number[]
+  /** The snapshot that it is loading. */
+  readonly loading?: string
 }
 
 export interface StorageKeepingParts {
@@ -64,6 +66,7 @@ export class StorageKeeping {
   private count: number
   private timer: Timer | undefined
   private isOpen = true
+  private saidAt = 0
   /** When each unfinished snapshot of somebody else was first seen, monotonic. */
   private readonly unfinished = new Map<string, number>()
 
@@ -76,7 +79,7 @@ export class StorageKeeping {
 
   /** Before it follows: loads the newest snapshot where its own position is gone from a journal, or it has nothing at all. */
   async prepare(): Promise<void> {
-    const { logs, store, objects, world, progress } = this.parts
+    const { logs, store, objects, world } = this.parts
     const isEmpty = logs.every((_, p) => this.applied(p).sequence === 0)
     for (let before = ''; isEmpty || this.isBehind(); ) {
       const { newest } = await findSnapshots(objects)
@@ -84,14 +87,22 @@ export class StorageKeeping {
       if (newest === undefined)
         throw new LogCorrupt('storage lacks entries that the journal no longer has, and there is no snapshot')
       // Said before anything is read: what follows the snapshot stays from now on.
-      await this.say(newest.journals.map((journal) => journal.sequence))
+      await this.say(
+        newest.journals.map((journal) => journal.sequence),
+        newest.name,
+      )
       const isGone = logs.some((log, p) => log.first() > (newest.journals[p]?.sequence ?? 0) + 1)
       if (!isGone) {
         for (const [p, log] of logs.entries()) await checkOrigin(newest, p, log)
-        await loadSnapshot(objects, newest, store, { clock: world.clock, ...(progress === undefined ? {} : { progress }) })
-        break
+        try {
+          await loadSnapshot(objects, newest, store, { clock: world.clock, progress: (done) => this.loaded(done, newest) })
+          break
+        } catch (error) {
+          // It went while it was read: then there is a newer one.
+          if (!(error instanceof SnapshotDamaged) || newest.name === before) throw error
+        }
       }
-      if (newest.name === before) throw new LogCorrupt(`the journal begins behind the newest snapshot, ${newest.name}`)
+      if (isGone && newest.name === before) throw new LogCorrupt(`the journal begins behind the newest snapshot, ${newest.name}`)
       before = newest.name
     }
     await this.say(this.synced())
@@ -120,6 +131,17 @@ export class StorageKeeping {
     }
   }
 
+  /** A long load is no silence. */
+  private loaded(done: Parameters<Progress>[0], { name, journals }: SnapshotEnd): void {
+    this.parts.progress?.(done)
+    const now = this.parts.world.clock.monotonic()
+    if (now - this.saidAt < this.keeping.sayMs * 1_000) return
+    this.say(
+      journals.map((journal) => journal.sequence),
+      name,
+    ).catch(() => {})
+  }
+
   private applied(p: number): AppliedPosition {
     return this.parts.store.applied(p as Partition)
   }
@@ -132,8 +154,9 @@ export class StorageKeeping {
     return this.parts.logs.some((log, p) => this.applied(p).sequence + 1 < log.first())
   }
 
-  private async say(positions: readonly number[]): Promise<void> {
-    const said: Registered = { count: ++this.count, positions }
+  private async say(positions: readonly number[], loading?: string): Promise<void> {
+    const said: Registered = { count: ++this.count, positions, ...(loading === undefined ? {} : { loading }) }
+    this.saidAt = this.parts.world.clock.monotonic()
     await this.parts.objects.put(registered + this.parts.id, Buffer.from(JSON.stringify(said)))
   }
 
@@ -165,7 +188,9 @@ export class StorageKeeping {
     } finally {
       snapshot.close()
     }
-    await removeOldSnapshots(objects, snapshotsKept)
+    const inUse = new Set<string>()
+    for (const one of await objects.list(registered)) inUse.add(read(await objects.get(one)).loading ?? '')
+    await removeOldSnapshots(objects, snapshotsKept, inUse)
   }
 }
 
@@ -257,8 +282,8 @@ export function trimBound(synced: readonly number[], snapshot: Sequence | undefi
 /** What cannot be read holds everything: it is written anew, or its writer is silent. */
 function read(bytes: Buffer | undefined): Registered {
   try {
-    const { count, positions } = JSON.parse(String(bytes)) as Registered
-    if (Number.isSafeInteger(count) && Array.isArray(positions)) return { count, positions }
+    const said = JSON.parse(String(bytes)) as Registered
+    if (Number.isSafeInteger(said.count) && Array.isArray(said.positions)) return said
   } catch {}
   return { count: -1, positions: [] }
 }

@@ -79,7 +79,7 @@ export class DirectoryObjects implements Objects {
     for (const part of name.split('/').slice(0, -1)) folders.push(`${folders.at(-1)}/${part}`)
     const last = folders.at(-1) as string
     if (this.made.has(last)) return
-    this.files.makeDirectory(last)
+    for (const folder of folders) this.files.makeDirectory(folder)
     // A power cut takes a folder whose entry was never synced, with all that is in it.
     for (const folder of folders.slice(0, -1)) this.files.syncDirectory(folder)
     this.made.add(last)

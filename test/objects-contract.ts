@@ -21,6 +21,7 @@ export function objectsContract(
       expect(await objects.get('a/one')).toBeUndefined()
       expect(await objects.list('')).toEqual([])
       await objects.put('a/one', Buffer.from('1'))
+      expect(await objects.list('')).toEqual(['a/one'])
       await objects.put('a/two', Buffer.from('2'))
       await objects.put('ab/three-3.x', Buffer.from('3'))
       await objects.put('top', Buffer.alloc(0))

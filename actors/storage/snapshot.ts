@@ -2,7 +2,7 @@
 import type { Objects } from '../../bus/objects.ts'
 import type { Clock } from '../../bus/world.ts'
 import type { MapVersion } from '../../protocol/ids.ts'
-import type { KeyRange } from '../../protocol/key.ts'
+import type { Key, KeyRange } from '../../protocol/key.ts'
 import {
   decodeEnd,
   encodeEnd,
@@ -129,28 +129,37 @@ export async function loadSnapshot(
   const { versionHorizon, journals } = end
   const lowest = Math.min(...journals.map(({ tau: at }) => at))
   const load = await store.load({ versionHorizon, positions: journals.map(({ sequence, tau: at }) => ({ sequence, tau: at })) })
-  // Nobody can see what a tombstone hides that lies so low, and nobody brings an older version any more.
-  const isBuried = ({ tau: at, postImage }: SnapshotVersion): boolean =>
-    postImage === undefined && at <= versionHorizon && at <= lowest
+  const cut = options.cut ?? tau(Number.MAX_SAFE_INTEGER)
+  const isBuried = burial(Math.min(versionHorizon, lowest))
   for await (const versions of readSnapshot(objects, end, options.progress)) {
-    const cut = options.cut ?? tau(Number.MAX_SAFE_INTEGER)
-    await load.put(versions.filter((version, i) => version.tau <= cut && !(isBuried(version) && isNewest(versions, i))))
+    await load.put(versions.filter((version) => version.tau <= cut && !isBuried(version)))
     await new Promise<void>((resolve) => options.clock.soon(resolve))
   }
   await load.complete()
 }
 
-/** Of its key, in this part: a key that goes on from the part before keeps its tombstone. */
-const isNewest = (versions: readonly SnapshotVersion[], i: number): boolean => i > 0 && versions[i - 1]?.key !== versions[i]?.key
+/**
+ * Nobody can see what a tombstone at or below `bound` hides, and nobody brings an older version any more: neither it nor what lies below it is
+ * needed, where it is the newest of its key. (The horizon may have moved while rows were gathered: older versions can be there.)
+ */
+function burial(bound: number): (version: SnapshotVersion) => boolean {
+  let last: Key | undefined
+  let buried: Key | undefined
+  return ({ key, tau: at, postImage }) => {
+    if (key !== last && postImage === undefined && at <= bound) buried = key
+    last = key
+    return key === buried
+  }
+}
 
-/** Removes what nobody needs any more: all but the newest complete ones, and what was cut off before the oldest of those. */
-export async function removeOldSnapshots(objects: Objects, kept: number): Promise<void> {
+/** Removes what nobody needs any more: all but the newest complete ones and those in use, and what was cut off before the oldest of the newest. */
+export async function removeOldSnapshots(objects: Objects, kept: number, inUse: ReadonlySet<string> = new Set()): Promise<void> {
   const found = await snapshotsIn(objects)
   const complete = [...found].flatMap(([name, isComplete]) => (isComplete ? [name] : []))
   const oldestKept = complete.at(-kept)
   if (oldestKept === undefined) return
   for (const [name] of found) {
-    if (name >= oldestKept) continue
+    if (name >= oldestKept || inUse.has(name)) continue
     // The end first: from then on it is no snapshot, and parts that stay behind are only room.
     await objects.remove(endName(name))
     for (const part of await objects.list(`${name}/`)) await objects.remove(part)

@@ -1,4 +1,4 @@
-import type { AppendOutcome, Following, Log, LogEntry } from '../../bus/log.ts'
+import { type AppendOutcome, type Following, type Log, LogCorrupt, type LogEntry } from '../../bus/log.ts'
 import type { World } from '../../bus/world.ts'
 import { type Sequence, sequence } from '../../protocol/ids.ts'
 import type { Kernel } from './kernel.ts'
@@ -19,7 +19,10 @@ interface StreamFaults {
  * identical resends are acknowledged again, appends land late, and every reader hears of entries in order and in its own time.
  */
 export class SharedStream {
+  /** All that there ever were; readers get those that have not been trimmed. */
   readonly entries: LogEntry[] = []
+  /** Sequence of the first entry held. */
+  first = 1
   readonly faults: StreamFaults = { lost: 0, unacknowledged: 0, late: 0 }
   /** Hears of every entry when it is there. */
   onEntry: ((bytes: Uint8Array) => void) | undefined
@@ -83,11 +86,17 @@ export class SharedStream {
 
 const answerMs = 60
 
+interface Follower {
+  next: number
+  readonly onEntry: (entry: LogEntry) => void
+  readonly onFailure: ((error: unknown) => void) | undefined
+}
+
 class SharedLog implements Log {
   readonly exclusive = false
   private readonly stream: SharedStream
   private readonly world: World
-  private readonly followers = new Set<{ next: number; readonly onEntry: (entry: LogEntry) => void }>()
+  private readonly followers = new Set<Follower>()
   private readonly unfollow: () => void
 
   constructor(stream: SharedStream, world: World) {
@@ -115,11 +124,11 @@ class SharedLog implements Log {
   async *read(from: Sequence): AsyncIterable<LogEntry> {
     await this.world.clock.sleep(1)
     const last = this.stream.entries.length
-    for (let n = from; n <= last; n++) yield this.stream.entries[n - 1] as LogEntry
+    for (let n = Math.max(from, this.stream.first); n <= last; n++) yield this.stream.entries[n - 1] as LogEntry
   }
 
-  follow(from: Sequence, onEntry: (entry: LogEntry) => void): Following {
-    const follower = { next: Math.max(1, from), onEntry }
+  follow(from: Sequence, onEntry: (entry: LogEntry) => void, onFailure?: (error: unknown) => void): Following {
+    const follower: Follower = { next: Math.max(1, from), onEntry, onFailure }
     this.followers.add(follower)
     this.give(follower)
     return { close: () => void this.followers.delete(follower) }
@@ -129,8 +138,18 @@ class SharedLog implements Log {
     for (const follower of this.followers) this.give(follower)
   }
 
-  private give(follower: { next: number; readonly onEntry: (entry: LogEntry) => void }): void {
-    while (follower.next <= this.stream.entries.length) follower.onEntry(this.stream.entries[follower.next++ - 1] as LogEntry)
+  private give(follower: Follower): void {
+    const { entries, first } = this.stream
+    while (follower.next <= entries.length) {
+      if (follower.next < first) {
+        this.followers.delete(follower)
+        follower.onFailure?.(
+          new LogCorrupt(`the stream begins with message ${first}, and message ${follower.next} was not read yet`),
+        )
+        return
+      }
+      follower.onEntry(entries[follower.next++ - 1] as LogEntry)
+    }
   }
 
   last(): Sequence {
@@ -138,17 +157,21 @@ class SharedLog implements Log {
   }
 
   first(): Sequence {
-    return sequence(1)
+    return sequence(this.stream.first)
   }
 
-  trim(): void {}
+  /** A purge that every other process finds done at once. */
+  trim(to: Sequence): void {
+    const { stream } = this
+    stream.first = Math.max(stream.first, Math.min(to, stream.entries.length))
+  }
 
   crowded(): boolean {
     return false
   }
 
   bytesUsed(): number {
-    return 0
+    return this.stream.entries.slice(this.stream.first - 1).reduce((sum, { bytes }) => sum + bytes.length, 0)
   }
 
   async close(): Promise<void> {
