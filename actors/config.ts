@@ -50,6 +50,8 @@ export interface Config {
   readonly to: string | undefined
   readonly from: string | undefined
   readonly journal: string | undefined
+  /** `taudb move`: the places, as A-B. */
+  readonly places: string | undefined
   /** Where Prometheus fetches metrics; undefined: nowhere. */
   readonly metricsPort: number | undefined
   readonly metricsHost: string
@@ -89,6 +91,7 @@ export const configDefaults: Config = {
   to: undefined,
   from: undefined,
   journal: undefined,
+  places: undefined,
   metricsPort: undefined,
   metricsHost: '127.0.0.1',
   logLevel: 'warning',
@@ -302,14 +305,20 @@ const options: readonly Option[] = [
   {
     name: 'to',
     value: 'PLACE',
-    help: 'backup: a directory, or a bucket of the NATS object store such as nats://host:4222/bucket',
+    help: 'move: a partition; backup: a directory, or a bucket of the NATS object store such as nats://host:4222/bucket',
     apply: (config, value) => ({ ...config, to: value }),
   },
   {
     name: 'from',
     value: 'PLACE',
-    help: 'restore, backup verify: the directory or bucket of a backup',
+    help: 'move: a partition; restore, backup verify: the directory or bucket of a backup',
     apply: (config, value) => ({ ...config, from: value }),
+  },
+  {
+    name: 'places',
+    value: 'A-B',
+    help: 'move: the first and the last one of the 65536 places that keys are spread over, such as 0-32767',
+    apply: (config, value) => ({ ...config, places: value }),
   },
   {
     name: 'journal',
@@ -331,6 +340,12 @@ export type Command =
       readonly transaction: string | undefined
     }
   | {
+      readonly kind: 'move'
+      readonly server: { readonly host: string; readonly port: number }
+      /** Partitions by number, places from the first to the last one. */
+      readonly move: { readonly from: number; readonly to: number; readonly first: number; readonly last: number }
+    }
+  | {
       readonly kind: 'backup' | 'verify-backup' | 'restore'
       readonly place: string
       readonly config: Config & { readonly data: string }
@@ -338,7 +353,7 @@ export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
 
-const commands = ['start', 'journal', 'trace', 'doctor', 'status', 'backup', 'restore'] as const
+const commands = ['start', 'journal', 'trace', 'doctor', 'status', 'move', 'backup', 'restore'] as const
 const journalActions = ['dump', 'verify'] as const
 
 /**
@@ -364,6 +379,11 @@ export function readCommand(words: readonly string[], environment: Readonly<Reco
     return { kind: command, config }
   }
   if (command === 'trace') return traceCommand(rest, isLast, config)
+  if (command === 'split')
+    throw new ConfigError(
+      'split: a database keeps the partitions it was made with; "taudb move" shares its places out among them',
+    )
+  if (command === 'move') return moveCommand(rest, config)
   if (command === 'backup' || command === 'restore') return backupCommand(command, rest, config)
   if (command === 'journal') {
     const [action, ...more] = rest
@@ -397,6 +417,22 @@ function backupCommand(command: 'backup' | 'restore', rest: readonly string[], c
       `${command} of a database on NATS is not there yet: it keeps snapshots of itself in the bucket taudb-snapshots; leave --bus out for a data directory`,
     )
   return { kind: isVerify ? 'verify-backup' : command, place, config: { ...config, data } }
+}
+
+function moveCommand([unexpected]: readonly string[], { from, to, places, host, port }: Config): Command {
+  if (unexpected !== undefined) throw new ConfigError(`unexpected "${unexpected}" behind "move"; see taudb --help`)
+  if (from === undefined || to === undefined || places === undefined)
+    throw new ConfigError('move: say what and whither, such as "taudb move --from 0 --to 1 --places 0-32767"')
+  const [, first = '', last = ''] = /^(\d+)-(\d+)$/.exec(places) ?? []
+  const placesMax = 65_535
+  const move = {
+    from: wholeNumber(from, '--from', 0, partitionsMax - 1),
+    to: wholeNumber(to, '--to', 0, partitionsMax - 1),
+    first: wholeNumber(first, `--places ${places}`, 0, placesMax),
+    last: wholeNumber(last, `--places ${places}`, 0, placesMax),
+  }
+  if (move.first > move.last) throw new ConfigError(`--places ${places}: the first place lies behind the last one`)
+  return { kind: 'move', server: { host, port }, move }
 }
 
 function traceCommand([transaction, ...more]: readonly string[], isLast: boolean, { host, port }: Config): Command {
@@ -592,6 +628,8 @@ Usage:
   taudb backup verify --from PLACE  read a backup and say what is wrong with it
   taudb restore --from PLACE --data DIR [--journal DIR]  make a new data directory of a backup
   taudb doctor --bus URL           look at the NATS servers and say what to change
+  taudb move --from P --to Q --places A-B
+                                 give places of one partition of a running database to another, while clients write
   taudb status --bus URL [--watch] show processes, partitions and replicas of a database on NATS, and what is missing
 
 Options:

@@ -5,6 +5,7 @@ import { log, stackOf } from '../observability/log.ts'
 import { type Cluster, examineServers, StartError, startCluster, version } from './cluster.ts'
 import { type Config, ConfigError, helpText, readCommand } from './config.ts'
 import { dumpJournal, verifyJournal } from './journal-reader.ts'
+import { movePlaces } from './move-command.ts'
 import { showTrace } from './trace-command.ts'
 
 export async function main(): Promise<void> {
@@ -40,6 +41,9 @@ export async function main(): Promise<void> {
         process.exitCode = await showStatus(command.config, print)
         return
       }
+      case 'move':
+        process.exitCode = await movePlaces(command, print)
+        return
       case 'backup':
       case 'verify-backup':
       case 'restore': {

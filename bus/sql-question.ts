@@ -10,17 +10,19 @@ interface Question {
   readonly port: number
   readonly applicationName: string
   readonly sql: string
+  /** Instead of ten seconds. */
+  readonly answerMsMax?: number
 }
 
 type Row = readonly (string | null)[]
 
-const answerMsMax = 10_000
+const answerMsDefault = 10_000
 
 /**
  * Asks a running server one simple query over its SQL port and answers the rows as texts: the least of a client, for our own commands.
  * Rejects with NoAnswer.
  */
-export function askServer({ host, port, applicationName, sql }: Question): Promise<Row[]> {
+export function askServer({ host, port, applicationName, sql, answerMsMax = answerMsDefault }: Question): Promise<Row[]> {
   return new Promise((resolve, reject) => {
     const rows: Row[] = []
     let bytes = Buffer.alloc(0)
