@@ -12,7 +12,7 @@ type Deliver = (record: JournalRecord | Staging, at: Sequence) => MaybePromise<v
 
 const lookMs = 1_000
 /** Some seconds of a busy process: transactions that bar each other and ran at the same time lie close together. */
-const bounds = { keysMax: 20_000, idsMax: 50_000 }
+const bounds = { keysMax: 20_000, idsMax: 50_000, keysPerSecondMax: 4_000 }
 
 /**
  * An observer: it is shown every record that the process's crossbar is given, and looks at positions once a second. It decides nothing and

@@ -75,17 +75,25 @@ class Generations<K, V> {
   }
 }
 
+/** What is older than so many keys and ids is not compared with; nor are more keys than that of one second of tau. */
+interface Bounds {
+  readonly keysMax: number
+  readonly idsMax: number
+  readonly keysPerSecondMax?: number
+}
+
 export class ProtocolWatch {
-  /** Transactions whose keys were too many to be remembered. */
-  skipped = 0
   private readonly followed = new Map<Partition, Followed>()
   private readonly keys: Generations<Key, KeyHistory>
   private readonly ids: Generations<string, Generations<number, Tau>>
   private readonly idsMax: number
+  private readonly keysPerSecondMax: number
+  private second = 0
+  private compared = 0
   private readonly alarm: (alarm: Alarm) => void
 
-  /** Bounds: what is older than so many keys and ids is not compared with. */
-  constructor(bounds: { readonly keysMax: number; readonly idsMax: number }, alarm: (alarm: Alarm) => void) {
+  constructor(bounds: Bounds, alarm: (alarm: Alarm) => void) {
+    this.keysPerSecondMax = bounds.keysPerSecondMax ?? Number.POSITIVE_INFINITY
     this.alarm = alarm
     this.keys = new Generations(bounds.keysMax)
     this.ids = new Generations(1_000)
@@ -138,14 +146,23 @@ export class ProtocolWatch {
     if (tauStart >= tau) raise('BeganBefore', `${transactionIdText(id)} began at ${tauStart} and committed at ${tau}`)
     if (floor !== undefined && tauStart < floor)
       raise('FloorSound', `${transactionIdText(id)} began at ${tauStart}, below the floor ${floor}`)
-    if (writes.length > writesMax) {
-      this.skipped++
-      return
-    }
+    if (!this.hasTimeFor(writes.length + checks.length, tau)) return
     for (const { key, mode } of writes) this.compare(key, mode, transaction, tau, raise)
     for (const check of checks) if (!('range' in check)) this.compare(check.key, check.mode, transaction, tau, raise)
     for (const { key, mode } of writes) this.enter(key, mode, tauStart, tau)
     for (const check of checks) if (!('range' in check)) this.enter(check.key, check.mode, tauStart, tau)
+  }
+
+  /** A busy process has its first thousands of keys in each second looked at: transactions that bar each other lie close together. */
+  private hasTimeFor(keys: number, tau: Tau): boolean {
+    const second = Math.floor(tau / 1e6)
+    if (second !== this.second) {
+      this.second = second
+      this.compared = 0
+    }
+    if (keys > writesMax || this.compared >= this.keysPerSecondMax) return false
+    this.compared += keys
+    return true
   }
 
   /** The tau at which the same id was committed before. */

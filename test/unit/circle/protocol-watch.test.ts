@@ -132,6 +132,18 @@ test('memory is bounded: what lies far back is not compared with', () => {
   expect(alarms(records)).toEqual([])
 })
 
+test('a busy second has its first keys looked at, the next one again', () => {
+  const raised: Alarm[] = []
+  const watch = new ProtocolWatch({ keysMax: 100, idsMax: 100, keysPerSecondMax: 2 }, (alarm) => raised.push(alarm))
+  const at = (tauCommit: number, start: number, sequenceAt: number): void =>
+    watch.accept(record({ tau: tauCommit, horizon: 1e7, transactions: [transaction(start, 'X a')] }), sequence(sequenceAt))
+  at(1_000_010, 1_000_005, 1)
+  at(1_000_020, 1_000_005, 2)
+  at(1_000_030, 1_000_005, 3)
+  at(2_000_010, 1_000_005, 4)
+  expect(raised.map((alarm) => alarm.sequence)).toEqual([2, 4])
+})
+
 test('storage goes forward, and never beyond its journal', () => {
   const raised: string[] = []
   const monitor = new Monitor(testWorld(), ({ detail }) => raised.push(detail))
