@@ -189,13 +189,13 @@ async function join(servers: readonly string[], config: Config): Promise<Joined>
   const { partitions, journalReplicas, journalBytesMax } = config
   const options: JoinOptions = {
     ...natsOptions(servers, config),
-    inbox: [...config.roles].sort().join('-'),
+    inbox: inboxOf(config),
     ...(partitions === undefined ? {} : { partitions }),
     ...(journalReplicas === undefined ? {} : { replicas: journalReplicas }),
     ...(journalBytesMax === undefined ? {} : { journalBytesMax }),
   }
   if (config.durable) {
-    const bad = (await examineServers(config)).find(({ state }) => state === 'bad')
+    const bad = (await examineServers(config, inboxOf(config))).find(({ state }) => state === 'bad')
     if (bad !== undefined) throw new StartError(`--durable: ${bad.about}: ${bad.words}`)
   }
   const joined = await joinNats(options, realClock)
@@ -206,22 +206,28 @@ async function join(servers: readonly string[], config: Config): Promise<Joined>
 }
 
 /** `taudb doctor`: what is right and wrong with the NATS servers. Throws StartError. */
-export async function examineServers(config: Config): Promise<Finding[]> {
+export async function examineServers(config: Config, inbox = 'operator'): Promise<Finding[]> {
   const { examine } = await import('../bus/nats-doctor.ts')
   const { bus: servers = [], natsMonitor: monitors } = config
   try {
-    const options = { ...natsOptions(servers, config), inbox: 'operator' }
+    const options = { ...natsOptions(servers, config), inbox }
     return await examine({ ...options, ...(monitors === undefined ? {} : { monitors }) }, realClock)
   } catch (error) {
     throw explained(error, config)
   }
 }
 
+/** Permissions of NATS are given to a role by the names of its inboxes, among others. */
+const inboxOf = ({ roles }: Config): string => [...roles].sort().join('-')
+
 export function natsOptions(servers: readonly string[], config: Config): NatsOptions {
   const { natsCreds, natsNkey, natsCa, natsCert, natsKey } = config
   const isSecure = natsCa !== undefined || natsCert !== undefined
+  // Said once, it is meant for every server, also for one that is asked alone.
+  const { username, password } = new URL(servers[0] as string)
   return {
     servers,
+    ...(username !== '' && { user: decodeURIComponent(username), password: decodeURIComponent(password) }),
     ...(natsCreds === undefined ? {} : { credentials: readText(natsCreds) }),
     ...(natsNkey === undefined ? {} : { nkeySeed: readText(natsNkey) }),
     ...(isSecure && {

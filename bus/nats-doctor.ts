@@ -2,7 +2,7 @@ import type { StreamInfo } from '@nats-io/jetstream'
 import { partition } from '../protocol/ids.ts'
 import { journalMessageBytesMax, partitionsMax } from '../protocol/limits.ts'
 import { Nats, type NatsOptions } from './nats-connection.ts'
-import { journalStream, unlessMissing } from './nats-streams.ts'
+import { isAway, journalStream, unlessMissing } from './nats-streams.ts'
 import { keepsWhatItAcknowledges, serverVersionsWanted } from './nats-version.ts'
 import type { Clock } from './world.ts'
 
@@ -103,14 +103,14 @@ async function ofStreams(nats: Nats, clock: Clock): Promise<Finding[]> {
 
 function ofReplicas(about: string, { config, cluster, state }: StreamInfo): Finding {
   const count = config.num_replicas
-  const behind = (cluster?.replicas ?? []).filter(({ current, offline }) => !current || offline === true).map(({ name }) => name)
+  const behind = (cluster?.replicas ?? []).filter(isAway).map(({ name }) => name)
   const size = `${state.messages} messages, ${Math.round((state.bytes / config.max_bytes) * 100)} % of its room`
   if (behind.length > 0) return { state: 'bad', about, words: `${behind.join(', ')} is behind or away: bring it back (${size})` }
   if (count < replicasWanted) {
     const words = `${count} ${count === 1 ? 'copy' : 'copies'}: a server that is lost for good takes it along; three survive that (${size})`
     return { state: 'unknown', about, words }
   }
-  return { state: 'good', about, words: `${count} copies, all current (${size})` }
+  return { state: 'good', about, words: `${count} copies, all there (${size})` }
 }
 
 /** The server's time stands in its answer; ours before and after bounds the error. */

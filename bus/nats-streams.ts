@@ -1,4 +1,4 @@
-import type { JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream'
+import type { JetStreamManager, PeerInfo, StreamConfig, StreamInfo } from '@nats-io/jetstream'
 import type { Partition } from '../protocol/ids.ts'
 import { journalMessageBytesMax } from '../protocol/limits.ts'
 import { BusRefused } from './bus.ts'
@@ -143,6 +143,13 @@ export function checkJetStream(nats: Nats): void {
     )
   }
 }
+
+const silentNanosMax = 5_000_000_000
+const lagMax = 10_000
+
+/** Under load a copy is a little behind at every moment: what counts is one that is gone, silent, or far behind. */
+export const isAway = ({ current, offline, active, lag }: PeerInfo): boolean =>
+  offline || (!current && (active > silentNanosMax || lag > lagMax))
 
 /** Undefined for a stream that is not there. */
 export async function unlessMissing(info: Promise<StreamInfo>): Promise<StreamInfo | undefined> {

@@ -6,7 +6,7 @@ import type { Present, RollCall } from '../protocol/messages.ts'
 import { subjects } from '../protocol/subjects.ts'
 import { Nats, type NatsOptions } from './nats-connection.ts'
 import { type Database, databaseOf } from './nats-database.ts'
-import { journalStream, unlessMissing } from './nats-streams.ts'
+import { isAway, journalStream, unlessMissing } from './nats-streams.ts'
 import type { Clock } from './world.ts'
 
 /** A partition's journal as its servers see it. */
@@ -95,10 +95,7 @@ async function journalsOf(
 
 function surveyed(of: Partition, { state, config, cluster }: StreamInfo): SurveyedJournal {
   const leader = cluster?.leader
-  const copies = (cluster?.replicas ?? []).map(({ name, current, offline }) => ({
-    server: name,
-    isCurrent: current && offline !== true,
-  }))
+  const copies = (cluster?.replicas ?? []).map((peer) => ({ server: peer.name, isCurrent: !isAway(peer) }))
   return {
     partition: of,
     last: state.last_seq,

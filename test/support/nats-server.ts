@@ -13,6 +13,8 @@ export interface NatsOptions {
   readonly jetstream?: boolean
   /** Further lines of the configuration: authorization, tls, limits. */
   readonly config?: string
+  /** Ctrl-C in the terminal is not for the servers: whoever needs them for a farewell still has them. */
+  readonly detached?: boolean
 }
 
 const startMsMax = 20_000
@@ -27,10 +29,12 @@ export class NatsServer {
   readonly monitorPort: number
   readonly url: string
   private readonly directory: string
+  private readonly detached: boolean
   private child: ChildProcess | undefined
 
-  constructor(directory: string, port: number, monitorPort: number, config: string) {
+  constructor(directory: string, port: number, monitorPort: number, config: string, detached = false) {
     this.directory = directory
+    this.detached = detached
     this.port = port
     this.monitorPort = monitorPort
     this.url = `nats://127.0.0.1:${port}`
@@ -47,8 +51,7 @@ export class NatsServer {
     const log = join(this.directory, 'nats.log')
     const child = spawn(natsServerProgram(), ['-c', join(this.directory, 'nats.conf'), '-l', log], {
       stdio: 'ignore',
-      // Ctrl-C in a terminal is for whoever started it: what needs the servers for a farewell still has them.
-      detached: true,
+      detached: this.detached,
     })
     this.child = child
     running.add(child)
@@ -116,6 +119,7 @@ export async function startNatsCluster(options: NatsOptions = {}): Promise<NatsS
       client,
       monitor,
       configOf(name, join(directory, name), [client, monitor], cluster, options),
+      options.detached,
     )
   })
   await Promise.all(servers.map((server) => server.start()))

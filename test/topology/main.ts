@@ -27,6 +27,7 @@ const { JAEGER_OTLP: traces } = process.env
 const topology = await startTopology({
   scale,
   freePorts: values['free-ports'],
+  detached: true,
   ...(values.bus === undefined ? {} : { bus: values.bus }),
   ...(traces === undefined ? {} : { traces }),
 })

@@ -13,6 +13,8 @@ export interface TopologyOptions {
   readonly bus?: string
   /** Free ports instead of the published ones. */
   readonly freePorts?: boolean
+  /** Ctrl-C ends this process only, which then ends the others. */
+  readonly detached?: boolean
   /** Where traces go (http://127.0.0.1:4318); undefined: nowhere. */
   readonly traces?: string
 }
@@ -42,7 +44,9 @@ export async function startTopology(options: TopologyOptions = {}): Promise<Topo
   const { services } = readCompose()
   const directory = mkdtempSync(join(tmpdir(), 'taudb-topology-'))
   const nats =
-    options.bus === undefined ? await startNatsCluster({ config: permissions(services['nats-1'] as Service) }) : undefined
+    options.bus === undefined
+      ? await startNatsCluster({ config: permissions(services['nats-1'] as Service), detached: options.detached === true })
+      : undefined
   const running = new Map<string, Running>()
   const wordsOf = (name: string, service: Service) => localWords({ name, service, directory, nats, options })
   const start = async (name: string, service: string): Promise<void> => {
