@@ -60,9 +60,10 @@ export class StreamFollower {
 
   /** An entry that this process has appended and that is acknowledged: no need to wait for it to come back. */
   appended(entry: LogEntry): void {
-    if (!this.isOpen || entry.sequence !== this.next) return
-    this.deliver(entry)
-    if (!this.headsOnly) this.listen(true)
+    if (!this.isOpen) return
+    if (entry.sequence === this.next) this.deliver(entry)
+    // It may have come back before its acknowledgement.
+    if (entry.sequence === this.next - 1 && !this.headsOnly) this.listen(true)
   }
 
   /** For whole messages or for their headers. */

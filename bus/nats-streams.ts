@@ -34,6 +34,8 @@ const nameInUse = 10_058
 const insufficientStorage = 10_047
 const systemUnavailable = 10_008
 const clusterUnavailable = 10_009
+/** Servers of a cluster that has just started know of each other, and JetStream does not yet. */
+const noPeers = 10_005
 const notEnabledForAccount = 10_039
 /** An election takes JetStream up to nine seconds. */
 const answerMsMax = 20_000
@@ -173,8 +175,13 @@ export async function answered<T>(clock: Clock, ask: () => Promise<T>): Promise<
           `the servers have no room for the stream: raise max_file_store or ask for less (${text(error)})`,
         )
       }
-      const isPassing = code === undefined || code === systemUnavailable || code === clusterUnavailable
+      const isPassing = code === undefined || code === systemUnavailable || code === clusterUnavailable || code === noPeers
       if (!isPassing) throw error
+      if (code === noPeers && clock.monotonic() > until) {
+        throw new JetStreamRefused(
+          `the cluster has too few servers for the stream's copies (${text(error)}): start them, or ask for fewer with --journal-replicas`,
+        )
+      }
       if (isOff(error) || clock.monotonic() > until) {
         throw new JetStreamRefused(
           `JetStream does not answer (${text(error)}): it is not enabled in the servers (jetstream { ... }), not for this account, or has no leader`,
