@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import pg from 'pg'
 import { expect, test } from 'vitest'
+import { startNats } from '../support/nats-server.ts'
 import { startServer, temporaryDirectory } from './server-process.ts'
 
 const cli = join(import.meta.dirname, '../../actors/cli.ts')
@@ -83,4 +84,44 @@ test('money is moved between accounts while their places move; kill -9 in betwee
   await ask('call sys.move_range(1, 0, 1000, 20000)')
   expect(await ask('select sum(balance)::int from account')).toEqual([[accounts * 101]])
   await server.stop()
+})
+
+test('on NATS: places move between owners in other processes, which are killed and followed by others', {
+  timeout: 90_000,
+}, async () => {
+  using directory = temporaryDirectory('move-nats')
+  const nats = await startNats({})
+  const words = ['--port', '0', '--bus', nats.url]
+  const owner = await startServer([...words, '--partitions', '2', '--roles', 'adjudicator'])
+  const rest = await startServer([...words, '--roles', 'frontend,query-processor,crossbar,storage', '--data', directory.path])
+  const client = new pg.Client({ connectionString: rest.connectionString })
+  await client.connect()
+  try {
+    await client.query('create table t (id int primary key, n int)')
+    await client.query('insert into t select g, 0 from generate_series(1, 50) g')
+    await client.query('call sys.move_range(0, 1, 5000, 32767)')
+    await client.query('update t set n = n + 1')
+    const standby = await startServer([...words, '--roles', 'adjudicator'])
+    await owner.stop('SIGKILL')
+    for (let left = 20; left > 0; left--) {
+      const failed = await client.query('update t set n = n + 1').then(
+        () => undefined,
+        (error: { code: string }) => error.code,
+      )
+      if (failed === undefined) break
+      expect(failed).toMatch(/^(40001|08007|57P0\d)$/)
+      // Nobody knows: so one looks.
+      if (failed !== '08007') continue
+      if ((await client.query('select min(n)::int as n from t')).rows[0]?.n === 2) break
+    }
+    await client.query('call sys.move_range(1, 0, 5000, 40000)')
+    await client.query('update t set n = n + 1')
+    expect((await client.query('select count(*)::int as rows, sum(n)::int as sum from t')).rows).toEqual([{ rows: 50, sum: 150 }])
+    await standby.stop('SIGKILL')
+  } finally {
+    await client.end()
+    await rest.stop('SIGKILL')
+    await owner.stop('SIGKILL')
+    await nats.dispose()
+  }
 })
