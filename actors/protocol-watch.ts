@@ -166,15 +166,15 @@ export class ProtocolWatch {
   }
 
   /** The tau at which the same id was committed before. */
-  private seen({ boot, epoch, counter }: TransactionId, tau: Tau): Tau | undefined {
+  private seen({ boot, counter }: TransactionId, tau: Tau): Tau | undefined {
     let counters = this.ids.get(boot)
     if (counters === undefined) {
       counters = new Generations(this.idsMax)
       this.ids.set(boot, counters)
     }
-    const number = epoch * 2 ** 32 + counter
-    const before = counters.get(number)
-    counters.set(number, tau)
+    // A counter goes on over epochs and leaders.
+    const before = counters.get(counter)
+    counters.set(counter, tau)
     return before
   }
 
