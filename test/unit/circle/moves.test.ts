@@ -57,6 +57,16 @@ test('places move to another partition and back; rows are written and read befor
   ])
   await circle.close()
   const again = await start(journals)
+  // What a trim would leave says all of it: nothing of partition 0 waits to be opened, and nothing is opened twice.
+  const stated = journals.map((log, p) =>
+    recordsOf(p, [...log.read(1 as never)])
+      .map(({ record }) => record)
+      .findLast((record) => record.kind === 'epoch'),
+  )
+  expect(stated).toMatchObject([
+    { ranges: [], sealed: [], opened: [{ from: 1, version: 3 }] },
+    { ranges: [{ start: '', end: '\xff\xff\xff\xff\xff' }], sealed: [], opened: [{ from: 0, version: 4 }] },
+  ])
   expect(await again.run('update t set v = 0 where id = 7')).toBe('UPDATE 1')
   expect(await again.run('call sys.move_range(1, 0, 7, 7)')).toBe('1')
   expect(await again.run('select count(*), sum(v) from t')).toBe('200 455')
