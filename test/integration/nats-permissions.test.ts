@@ -17,11 +17,15 @@ afterEach(async () => {
 const permissions = readFileSync(join(import.meta.dirname, '../../deploy/nats-permissions.conf'), 'utf8')
 const passwordOf = (user: string): string => `pw-${user}`
 
-async function guarded(): Promise<(user: string) => string> {
+/** A server with these permissions: addresses for its users, and what they were kept from. */
+async function guarded(): Promise<{ readonly url: (user: string) => string; readonly violations: () => string[] }> {
   const config = permissions.replaceAll(/\$TAUDB_(\w+)_PASSWORD/g, (_, user: string) => passwordOf(user.toLowerCase()))
   const { server, dispose } = await startNats({ config })
   open.push(dispose)
-  return (user) => `nats://${user}:${passwordOf(user)}@127.0.0.1:${server.port}`
+  return {
+    url: (user) => `nats://${user}:${passwordOf(user)}@127.0.0.1:${server.port}`,
+    violations: () => [...server.log().matchAll(/user:(.*Violation.*)/g)].map(([, line]) => line as string),
+  }
 }
 
 async function started(...words: string[]): Promise<ServerProcess> {
@@ -52,7 +56,7 @@ const answerTo = (nats: Nats, subject: string, bytes = ''): Promise<string> =>
   )
 
 test('each role works with its own user, and no other one can do its work', { timeout: 60_000 }, async () => {
-  const url = await guarded()
+  const { url, violations } = await guarded()
   using data = temporaryDirectory('permissions')
   // In any order: who may not make the streams waits for the adjudicator, who may.
   const storage = started('--bus', url('storage'), '--roles', 'storage,crossbar', '--data', data.path)
@@ -71,6 +75,11 @@ test('each role works with its own user, and no other one can do its work', { ti
 
   expect(await outputOf('status', '--bus', url('operator'))).toMatch(/^database [\s\S]*serves {2}[\s\S]*exit 0$/)
   expect(await outputOf('doctor', '--bus', url('operator'))).toMatch(/1 copy[\s\S]*exit 0$/)
+
+  // Nobody was kept from anything but from making what the adjudicator makes.
+  expect(
+    violations().filter((line) => !/Publish Violation - Subject "(\$JS\.API\.STREAM\.CREATE\.|taudb\.database")/.test(line)),
+  ).toEqual([])
 
   const forbidden = [
     'taudb.journal.0',
@@ -110,7 +119,7 @@ test('each role works with its own user, and no other one can do its work', { ti
 })
 
 test('without a user nobody comes in', async () => {
-  const url = await guarded()
+  const { url } = await guarded()
   const bare = url('operator').replace(/\/\/.*@/, '//')
   await expect(stranger(bare)).rejects.toThrow(BusRefused)
   await expect(stranger(url('operator').replace('pw-operator', 'wrong'))).rejects.toThrow(BusRefused)

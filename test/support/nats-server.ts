@@ -74,6 +74,11 @@ export class NatsServer {
     await ended
   }
 
+  /** What it has written down so far. */
+  log(): string {
+    return readFileSync(join(this.directory, 'nats.log'), 'utf8')
+  }
+
   pause(): void {
     this.child?.kill('SIGSTOP')
   }
