@@ -15,7 +15,7 @@ import type { World } from '../bus/world.ts'
 import { assert } from '../protocol/assert.ts'
 import { epoch, type Owner, type Partition, partition, sequence } from '../protocol/ids.ts'
 import { bodyOf, encodeLast, encodeStatement, messageHash } from '../protocol/record.ts'
-import { SnapshotDamaged, type SnapshotEnd } from '../protocol/snapshot.ts'
+import { SnapshotDamaged, type SnapshotEnd, type SnapshotJournal } from '../protocol/snapshot.ts'
 import { type Tau, tau } from '../protocol/time.ts'
 import { journalsAt } from './bootstrap.ts'
 import { route } from './crossbar/route.ts'
@@ -48,8 +48,12 @@ export async function backup(world: World, data: string, objects: Objects, print
   const paths = journalsIn(world.files, directory)
   const damage = damageOf(world.files, `${directory}/storage/data.mdb`)
   if (damage !== undefined) throw new BackupRefused(`${directory}/storage/data.mdb is damaged: ${damage}`)
-  if (paths.length === 0 || !world.files.exists(`${directory}/storage/data.mdb`))
-    throw new BackupRefused(`${directory} holds no database yet: it has never served`)
+  const hasRows = world.files.exists(`${directory}/storage/data.mdb`)
+  if (paths.length === 0 && hasRows) {
+    print(await replicaWritten(world, directory, objects, print))
+    return
+  }
+  if (paths.length === 0 || !hasRows) throw new BackupRefused(`${directory} holds no database yet: it has never served`)
   const lock = await takeDataDirectory(directory).catch((error: unknown) => {
     if (isInUse(error)) return undefined
     throw error
@@ -79,6 +83,27 @@ export async function backup(world: World, data: string, objects: Objects, print
   }
 }
 
+/** Of a storage replica of a database on NATS: what it has written so far, which ends some seconds ago where it is running. */
+async function replicaWritten(world: World, directory: string, objects: Objects, print: Print): Promise<string> {
+  const reader = new LmdbReader(`${directory}/storage`)
+  try {
+    const snapshot = await caughtUp(world, reader, [])
+    const [position, ...others] = snapshot.positions
+    if (position === undefined || others.length > 0) {
+      snapshot.close()
+      throw new BackupRefused(
+        position === undefined
+          ? `${directory} holds no rows yet`
+          : 'a database of several partitions on NATS cannot be backed up yet: its storage follows each journal at its own pace',
+      )
+    }
+    const journals = [{ ...position, closed: position.tau, hash: '', epoch: epoch(0) }]
+    return await writtenWith(world, snapshot, journals, objects, print)
+  } finally {
+    await reader.close()
+  }
+}
+
 /** Writes the snapshot, and answers what is said at the end. */
 async function written(
   world: World,
@@ -94,9 +119,23 @@ async function written(
         for (const entry of readLogFiles(world.files, path)) if (entry.sequence >= from) yield entry
       },
     }))
-    const journals = await journalsAt(logs, positions)
+    return await writtenWith(world, snapshot, await journalsAt(logs, positions), objects, print)
+  } finally {
+    snapshot.close()
+  }
+}
+
+async function writtenWith(
+  world: World,
+  snapshot: StoreSnapshot,
+  journals: readonly SnapshotJournal[],
+  objects: Objects,
+  print: Print,
+): Promise<string> {
+  try {
+    const { positions } = snapshot
     const name = snapshotName(positions, world.random('snapshot').bytes(4))
-    const given = { clock: world.clock, objects, name, snapshot, journals, mapVersion: evenMap(paths.length).version }
+    const given = { clock: world.clock, objects, name, snapshot, journals, mapVersion: evenMap(journals.length).version }
     const end = await takeSnapshot({ ...given, range: everything, progress: progressOf(print, 'written') })
     return `complete: ${described(end)}, in ${objects.place}`
   } finally {

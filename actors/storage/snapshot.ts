@@ -99,11 +99,15 @@ export interface FoundSnapshots {
 
 /** Throws SnapshotDamaged where the end of the newest cannot be read. */
 export async function findSnapshots(objects: Objects): Promise<FoundSnapshots> {
-  const found = await snapshotsIn(objects)
-  const incomplete = [...found].filter(([, isComplete]) => !isComplete).map(([name]) => name)
-  const [newest] = [...found].flatMap(([name, isComplete]) => (isComplete ? [name] : [])).reverse()
-  const bytes = newest === undefined ? undefined : await objects.get(endName(newest))
-  return { newest: newest === undefined || bytes === undefined ? undefined : decodeEnd(newest, bytes), incomplete }
+  for (;;) {
+    const found = await snapshotsIn(objects)
+    const incomplete = [...found].filter(([, isComplete]) => !isComplete).map(([name]) => name)
+    const [newest] = [...found].flatMap(([name, isComplete]) => (isComplete ? [name] : [])).reverse()
+    if (newest === undefined) return { newest, incomplete }
+    const bytes = await objects.get(endName(newest))
+    // Gone since it was listed: newer ones have taken its place.
+    if (bytes !== undefined) return { newest: decodeEnd(newest, bytes), incomplete }
+  }
 }
 
 /** Reads all of it in order, and checks all of it. Throws SnapshotDamaged. */

@@ -142,9 +142,21 @@ test('of a killed server nothing is missing; --journal brings what came later, a
   )
 })
 
-test('a bucket of NATS serves as well', async () => {
+test('a bucket of NATS serves as well, and so does the directory of a storage replica on NATS', async () => {
   const { url, dispose } = await startNats()
   open.push(dispose)
+  const replica = directory()
+  const onNats = await started(replica, '--bus', url)
+  const clientOnNats = await connected(onNats)
+  await fill(clientOnNats, 1_000)
+  const there = await contents(clientOnNats)
+  await onNats.stop('SIGTERM')
+  const copy = join(directory(), 'b')
+  expect(await good('backup', '--data', replica, '--to', copy)).toContain('complete: the database as of')
+  const embedded = join(directory(), 'new')
+  await good('restore', '--from', copy, '--data', embedded)
+  expect(await contents(await connected(await started(embedded)))).toEqual(there)
+
   const data = directory()
   const server = await started(data)
   const client = await connected(server)
