@@ -2,6 +2,7 @@
 import { Held, Promises } from '../../actors/adjudicator/promises.ts'
 import { transactionIdText } from '../../protocol/ids.ts'
 import type { AdjudicatorRequests, ClosedAnswer, VoteAnswer } from '../../protocol/messages.ts'
+import { mayClose, mayJoin, mayPromise } from '../specification/rules.generated.ts'
 import type { Kernel } from './kernel.ts'
 import type { ObservedRecord } from './observed-log.ts'
 import type { Violation } from './workloads.ts'
@@ -64,15 +65,15 @@ export class ObservedPromises {
     const found: Violation[] = []
     for (const { what, partition, at, entries } of this.promised) {
       const last = journals[partition]?.findLast(({ sequence }) => sequence <= entries)?.record
-      if (last === undefined || last.horizon >= at) continue
+      if (last === undefined || (what === 'closed' ? mayClose(at, last.horizon, 0) : mayPromise(at, last.horizon))) continue
       const detail = `${what} of partition ${partition} is good up to ${at}, its journal only up to ${last.horizon}`
       found.push({ oracle: 'promise-bounded', promise: 'R12', detail })
     }
     for (const { record } of journals.flat()) {
       if (record.kind !== 'commit') continue
-      for (const { id } of record.transactions) {
+      for (const { id, tauStart } of record.transactions) {
         const bounds = this.votes.get(transactionIdText(id))
-        if (bounds === undefined || (record.tau >= bounds.tauMin && record.tau <= bounds.tauMax)) continue
+        if (bounds === undefined || mayJoin(tauStart, record.tau, bounds.tauMin, bounds.tauMax, record.tau)) continue
         const detail = `${transactionIdText(id)} was committed at ${record.tau}, the votes say ${bounds.tauMin} to ${bounds.tauMax}`
         found.push({ oracle: 'vote-bounds', promise: 'R12', detail })
       }

@@ -1,13 +1,16 @@
 /** R12 for several journals: what one transaction may do is checked over all of them, in the order of tau. */
 import { transactionIdText } from '../../protocol/ids.ts'
 import type { Key } from '../../protocol/key.ts'
+import { guardBreaches } from './guards.ts'
 import type { ObservedRecord } from './observed-log.ts'
 import { breachesOf, type Marks, markedBy } from './specification.ts'
 
 /** Sentences that name the rule and the transaction; nothing where everything holds. */
 export function breachesOfJournals(journals: readonly (readonly ObservedRecord[])[]): string[] {
-  if (journals.length === 1) return breachesOf(journals[0] ?? [])
-  const breaches = journals.flatMap((records, p) => breachesOf(records).map((what) => `journal ${p}: ${what}`))
+  const guarded = guardBreaches(journals)
+  if (journals.length === 1) return [...guarded, ...breachesOf(journals[0] ?? [])]
+  const each = journals.flatMap((records, p) => breachesOf(records).map((what) => `journal ${p}: ${what}`))
+  const breaches = [...guarded, ...each]
   const ids = new Map<string, number>()
   const marks = new Map<Key, Marks>()
   const all = journals.flatMap((records) => records.map(({ record }) => record)).sort((a, b) => a.tau - b.tau)
