@@ -1,22 +1,9 @@
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
+import { AsideThreads } from '../../../actors/query-processor/aside-threads.ts'
 import { type Client, Processor } from './transcript.ts'
 
 const processor = new Processor()
 afterAll(() => processor.processor.lifecycle.drain())
-
-/** Turns of the event loop while something goes on: others have the thread in each of them. */
-async function turnsDuring(work: Promise<unknown>): Promise<number> {
-  let turns = 0
-  let counting = true
-  const count = (): void => {
-    turns++
-    if (counting) setImmediate(count)
-  }
-  setImmediate(count)
-  await work
-  counting = false
-  return turns
-}
 
 async function withText(): Promise<Client> {
   const client = await processor.open()
@@ -59,11 +46,12 @@ test.each([
   ],
 ])('calls with huge values are carried out aside and answer the same: %s', async (_name, sql, expected) => {
   const client = await withText()
-  const work = client.query(sql)
-  const turns = await turnsDuring(work)
-  expect((await work).replace(/\n(SELECT|UPDATE) \d+\nI$|\nI$/, '')).toMatch(new RegExp(`^${expected.replaceAll('|', '\\|')}$`))
-  // A mistake is found at once: there may be no turn between question and answer.
-  if (!expected.startsWith('2201B')) expect(turns).toBeGreaterThan(3)
+  const asked = vi.spyOn(AsideThreads.prototype, 'ask')
+  const answer = await client.query(sql)
+  const calls = asked.mock.calls.length
+  asked.mockRestore()
+  expect(answer.replace(/\n(SELECT|UPDATE) \d+\nI$|\nI$/, '')).toMatch(new RegExp(`^${expected.replaceAll('|', '\\|')}$`))
+  expect(calls).toBeGreaterThan(0)
 })
 
 test('a cancel ends a call with huge values amid its work, and so does statement_timeout; the session goes on', async () => {
@@ -72,7 +60,7 @@ test('a cancel ends a call with huge values amid its work, and so does statement
   const running = client.query(endless)
   setTimeout(() => client.session.cancel(), 50)
   expect(await running).toBe('57014 canceling statement due to user request\nI')
-  await client.query('set statement_timeout = 50')
+  await client.query('set statement_timeout = 400')
   expect(await client.query(endless)).toBe('57014 canceling statement due to statement timeout\nI')
   await client.query('reset statement_timeout')
   expect(await client.query("select regexp_count(repeat('ab', 300000), 'b')")).toBe('regexp_count\n300000\nSELECT 1\nI')
