@@ -217,7 +217,7 @@ export const partitionBugs: readonly PlantedBug[] = [
     name: 'a request over several partitions is decided twice',
     breaks: 'rule 4, AtMostOnce',
     workload: 'bank',
-    oracle: 'specification',
+    oracle: 'abort-is-final',
     settings: crowd,
     faults: doubles,
     plant: () =>
