@@ -3,7 +3,6 @@ import * as fs from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import type { Bus } from './bus.ts'
-import { sendGathered } from './gathered-sends.ts'
 import { startThread } from './threads.ts'
 import type { Clock, FileHandle, Files, Random, Timer, World } from './world.ts'
 
@@ -31,12 +30,7 @@ export const realClock: Clock = {
     timer.unref()
     return { cancel: () => clearTimeout(timer) }
   },
-  soon: (action) =>
-    void setImmediate(() => {
-      // What another session has to say does not wait for this.
-      sendGathered()
-      action()
-    }),
+  soon: (action) => void setImmediate(action),
   sleep: (delayMs) => new Promise((resolve) => setTimeout(resolve, delayMs)),
 }
 

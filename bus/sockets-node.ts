@@ -1,6 +1,5 @@
 import { createServer, Socket, type SocketConstructorOpts } from 'node:net'
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
-import { type Gatherer, gather, sendGathered } from './gathered-sends.ts'
 import type { ListenAddress, Listener, ServerSocket, SocketHandlers, Sockets, TlsCredentials } from './sockets.ts'
 
 const backlogMax = 1_024
@@ -54,7 +53,7 @@ interface WithHandle {
   _handle: object | null
 }
 
-class NodeSocket implements ServerSocket, Gatherer {
+class NodeSocket implements ServerSocket {
   readonly clientAddress: string
   readonly clientPort: number
   private readonly accepted: Socket
@@ -142,14 +141,6 @@ class NodeSocket implements ServerSocket, Gatherer {
       stream.write(Buffer.from(bytes))
       return true
     }
-    if (gather(this, bytes)) return true
-    sendGathered()
-    return this.write(bytes)
-  }
-
-  write(bytes: Buffer): boolean {
-    const { stream } = this
-    if (this.closed || stream.destroyed || stream.writableEnded) return true
     stream.write(bytes)
     return stream.writableLength === 0
   }
@@ -176,7 +167,6 @@ class NodeSocket implements ServerSocket, Gatherer {
   }
 
   secure(credentials: TlsCredentials, received: Buffer): Promise<string | undefined> {
-    sendGathered()
     const plain = this.stream
     plain.off('close', this.gone)
     plain.removeAllListeners('end')
@@ -206,7 +196,6 @@ class NodeSocket implements ServerSocket, Gatherer {
   }
 
   end(): void {
-    sendGathered()
     if (this.closed) return
     // A client that never closes its side must not keep the socket.
     this.stream.end(() => this.stream.destroySoon())
