@@ -4,7 +4,8 @@ import type { Objects } from '../bus/objects.ts'
 import { realClock, realFiles, realWorld } from '../bus/real-world.ts'
 import { backup, isBackupTrouble, restore, verifyBackup } from './backup.ts'
 import { natsOptions, StartError } from './cluster.ts'
-import type { Command, Config } from './config.ts'
+import type { Command } from './command.ts'
+import type { Config } from './config.ts'
 
 type BackupCommand = Extract<Command, { readonly place: string }>
 

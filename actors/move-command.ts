@@ -1,6 +1,6 @@
 /** `taudb move`: has a running server give places of one partition to another, and says what came of it. */
 import { askServer, NoAnswer } from '../bus/sql-question.ts'
-import type { Command } from './config.ts'
+import type { Command } from './command.ts'
 
 /** Longer than the server itself goes on trying. */
 const answerMsMax = 60_000

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Cluster, startCluster } from '../../actors/cluster.ts'
-import { readCommand } from '../../actors/config.ts'
+import { readCommand } from '../../actors/command.ts'
 import { showTrace } from '../../actors/trace-command.ts'
 import { journey } from '../../observability/journey.ts'
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { configDefaults, helpText, readCommand } from '../../../actors/config.ts'
+import { readCommand } from '../../../actors/command.ts'
+import { configDefaults, helpText } from '../../../actors/config.ts'
 
 const config = (words: string[], environment = {}) => {
   const command = readCommand(words, environment)
